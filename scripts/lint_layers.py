@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks the include graph: a room includes only rooms in lower lines of the house (docs/architecture.md).
+"""Checks the include graph: a room includes only rooms in lower lines (docs/architecture.md).
 
-Usage: lint_layers.py [ROOT]. Prints one line a finding, `file:line: sentence`; exit 1 when there is any.
+Usage: lint_layers.py [ROOT]. Prints one line a finding, `file:line: sentence`; exit 1 on any.
 """
 
 import re
@@ -30,7 +30,7 @@ TORCH_FREE_HEADERS = {"live"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
 CUDA = re.compile(r"(ATen/cuda|c10/cuda|torch/csrc/cuda)/|cuda(_runtime|_fp16|_bf16)?(_api)?\.h$")
 PICKLE = re.compile(
-    r"torch::(load|save|pickle_load|pickle_save|jit::load)\s*\(|\bInputArchive\b|jit/serialization/pickle"
+    r"torch::(load|save|pickle_load|pickle_save|jit::load)\s*\(|\bInputArchive\b|serialization/pickle"
 )
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]')
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
@@ -63,7 +63,7 @@ def check_include(place: str, room: str, target: str, root: Path) -> str | None:
         if header and target in ("torch/torch.h", "torch/extension.h"):
             return f"a header includes {target}: include the narrow torch headers it needs instead"
     if CUDA.search(target) and not place.endswith((".cu", ".cuh", "_cuda.cpp")):
-        return f"{target} belongs into .cu or _cuda.cpp files, so that everything else builds without CUDA"
+        return f"{target} belongs into .cu or _cuda.cpp files: all else builds without CUDA"
     public = target.startswith("mmi/")
     other = room_of(target.removeprefix("mmi/"))
     if other is None or other == room or not (public or (root / "src" / target).exists()):
@@ -82,7 +82,7 @@ def check_file(root: Path, file: Path, room: str) -> list[str]:
         include = INCLUDE.match(line)
         problem = check_include(place, room, include.group(1), root) if include else None
         if problem is None and PICKLE.search(line):
-            problem = "C++ reads no pickles (weights and labels can't run code): use safetensors, .npz or .json"
+            problem = "C++ reads no pickles, which can run code: use safetensors, .npz or .json"
         if problem:
             findings.append(f"{place}:{number}: {problem}")
     return findings
@@ -99,11 +99,9 @@ def main() -> int:
             inside = file.relative_to(folder).as_posix()
             room = "python" if base == "python/bindings" else room_of(inside)
             if room is None:
-                # A consumer and shared helpers of the tests stand outside the house; a source cannot.
+                # The tests' consumer and shared helpers stand outside the house; a source cannot.
                 if base != "tests":
-                    findings.append(
-                        f"{base}/{inside}:1: {inside.split('/')[0]} is no room of the house"
-                    )
+                    findings.append(f"{base}/{inside}:1: {inside.split('/')[0]} is no room")
                 continue
             files += 1
             findings += check_file(root, file, room)
