@@ -47,7 +47,8 @@ run_stages() {
   for name in "${@:-${stages[@]}}"; do
     run_stage "$name"
   done
-  printf '\n%s\n' "stage       time    verdict" "${report[@]}"
+  printf '\nstage       time    verdict\n'
+  printf '%s\n' "${report[@]}"
   printf '%d passed, %d failed\n' "$passed" "$failed"
   ((passed > 0 && failed == 0))
 }
