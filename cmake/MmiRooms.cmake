@@ -36,6 +36,14 @@ function(mmi_room room)
   add_library(mmi_${name} OBJECT ${sources})
   mmi_room_options(mmi_${name} ${room})
   if(room STREQUAL "base")
+    execute_process(
+      COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short HEAD
+      OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(NOT revision)
+      set(revision unknown)
+    endif()
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/base/version.cpp PROPERTIES
+      COMPILE_DEFINITIONS "MMI_VERSION=\"${PROJECT_VERSION}\";MMI_REVISION=\"${revision}\"")
     target_link_libraries(mmi_base PRIVATE spdlog::spdlog yaml-cpp nlohmann_json::nlohmann_json)
   elseif(room STREQUAL "io")
     target_link_libraries(mmi_io PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB)
