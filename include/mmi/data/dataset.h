@@ -1,10 +1,14 @@
 #pragma once
 
+#include <torch/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/base/registry.h"
 #include "mmi/base/rng.h"
 #include "mmi/tensor/tensor_dict.h"
 
@@ -15,6 +19,10 @@ namespace mmi::data {
 /// so that any number of workers gives the same batches.
 class MMI_API Dataset {
  public:
+  static constexpr const char* kRegistryKind = "dataset";
+
+  struct BuildArgs {};
+
   virtual ~Dataset() = default;
 
   virtual std::int64_t size() const = 0;
@@ -24,6 +32,41 @@ class MMI_API Dataset {
 
   /// Identifies the content (world version and seeds, or files); part of the run id.
   virtual std::string fingerprint() const = 0;
+
+  /// Binary labels (N, K) uint8 of all examples where they are known without decoding, for
+  /// class-balanced sampling; undefined otherwise.
+  virtual torch::Tensor labels() const {
+    return {};
+  }
+};
+
+/// Which examples an epoch visits, in order: a function of (seed, epoch).
+class MMI_API Sampler {
+ public:
+  virtual ~Sampler() = default;
+  virtual std::vector<std::int64_t> epoch(std::uint64_t seed, std::int64_t epoch) const = 0;
+
+  /// Examples per epoch.
+  virtual std::int64_t size() const = 0;
+};
+
+/// Every example once, shuffled anew each epoch (or always in order).
+class MMI_API PermutationSampler : public Sampler {
+ public:
+  explicit PermutationSampler(std::int64_t size, bool shuffle = true)
+      : size_(size), shuffle_(shuffle) {}
+
+  std::vector<std::int64_t> epoch(std::uint64_t seed, std::int64_t epoch) const override;
+
+  std::int64_t size() const override {
+    return size_;
+  }
+
+ private:
+  std::int64_t size_;
+  bool shuffle_;
 };
 
 }  // namespace mmi::data
+
+MMI_DECLARE_REGISTRY(mmi::data::Dataset);

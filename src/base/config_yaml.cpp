@@ -1,0 +1,263 @@
+// yaml-cpp is used here and nowhere else.
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "mmi/base/config_node.h"
+#include "mmi/base/errors.h"
+
+namespace mmi::config {
+namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxNodes = 100'000;
+
+struct Reader {
+  std::string name;
+  int layer;
+  std::size_t count = 0;
+
+  [[noreturn]] void fail(const YAML::Mark& mark, const std::string& what) const {
+    throw ConfigError(format("{}:{}: {}", name, mark.line + 1, what));
+  }
+
+  Node scalar(const YAML::Node& yaml) const {
+    const std::string& text = yaml.Scalar();
+    if (yaml.Tag() == "!") {  // quoted
+      return Node::text(text);
+    }
+    if (text == "true" || text == "false") {
+      return Node::boolean(text == "true");
+    }
+    if (text == "null" || text == "~" || text.empty()) {
+      return {};
+    }
+    const char first = text[0] == '-' || text[0] == '+' ? text[1] : text[0];
+    if ((first >= '0' && first <= '9') || first == '.') {
+      char* end = nullptr;
+      errno = 0;
+      const long long whole = std::strtoll(text.c_str(), &end, 10);
+      if (*end == '\0' && errno == 0) {
+        return Node::integer(whole);
+      }
+      const double real = std::strtod(text.c_str(), &end);
+      if (*end == '\0' && text.find_first_of("xX") == std::string::npos && std::isfinite(real)) {
+        return Node::real(real);
+      }
+    }
+    return Node::text(text);
+  }
+
+  Node convert(const YAML::Node& yaml, int depth) {
+    if (depth > kMaxDepth) {
+      fail(yaml.Mark(), format("nested deeper than {} levels", kMaxDepth));
+    }
+    if (++count > kMaxNodes) {
+      fail(yaml.Mark(), format("more than {} values", kMaxNodes));
+    }
+    Node node;
+    if (yaml.IsScalar()) {
+      node = scalar(yaml);
+    } else if (yaml.IsSequence()) {
+      node = Node::list();
+      for (const YAML::Node& item : yaml) {
+        node.items.push_back(convert(item, depth + 1));
+      }
+    } else if (yaml.IsMap()) {
+      node = Node::map();
+      for (const auto& member : yaml) {
+        if (!member.first.IsScalar()) {
+          fail(member.first.Mark(), "a key must be a name");
+        }
+        const std::string& key = member.first.Scalar();
+        if (key == "<<") {
+          fail(member.first.Mark(), "merge keys (<<) are not supported; use `defaults:`");
+        }
+        if (node.find(key)) {
+          fail(member.first.Mark(), format("the key \"{}\" occurs twice", key));
+        }
+        node.set(key, convert(member.second, depth + 1));
+      }
+    }
+    node.origin = {name, yaml.Mark().line + 1, layer};
+    return node;
+  }
+};
+
+void guard(std::string_view text, const std::string& name) {
+  MMI_CHECK(ConfigError, text.size() <= kMaxBytes, "{}: larger than {} bytes", name, kMaxBytes);
+  // yaml-cpp recurses on flow collections, so their depth is bounded before it sees them.
+  int depth = 0;
+  for (const char c : text) {
+    depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+    MMI_CHECK(
+        ConfigError, depth <= kMaxDepth, "{}: brackets nested deeper than {}", name, kMaxDepth);
+  }
+}
+
+void load_layers(
+    const std::filesystem::path& path,
+    const std::string& preset,
+    std::vector<std::filesystem::path>& open,
+    int& layer,
+    Node& tree,
+    std::set<std::string>& presets) {
+  const auto absolute = std::filesystem::weakly_canonical(path);
+  for (const auto& parent : open) {
+    MMI_CHECK(
+        ConfigError, parent != absolute, "{}: `defaults:` leads back to this file", path.string());
+  }
+  open.push_back(absolute);
+  Node file = read_yaml(path, layer);
+  MMI_CHECK(ConfigError, file.is_map(), "{}: expected a map of settings", path.string());
+  if (const Node* defaults = file.find("defaults")) {
+    MMI_CHECK(
+        ConfigError,
+        defaults->kind == Node::Kind::kList,
+        "{}: `defaults:` must be a list of files",
+        defaults->origin.text());
+    for (const Node& entry : defaults->items) {
+      load_layers(path.parent_path() / entry.string_value, preset, open, layer, tree, presets);
+    }
+    ++layer;
+    file = read_yaml(path, layer);
+    file.erase("defaults");
+  }
+  Node overlay;
+  if (const Node* all = file.find("presets")) {
+    for (const auto& [name, value] : all->members) {
+      presets.insert(name);
+      if (name == preset) {
+        overlay = value;
+      }
+    }
+    file.erase("presets");
+  }
+  merge(tree, file);
+  if (overlay.is_map()) {
+    merge(tree, overlay);
+  }
+  ++layer;
+  open.pop_back();
+}
+
+}  // namespace
+
+Node parse_yaml(std::string_view text, const std::string& name, int layer) {
+  guard(text, name);
+  try {
+    const YAML::Node yaml = YAML::Load(std::string(text));
+    Reader reader{name, layer};
+    Node node = reader.convert(yaml, 0);
+    return node;
+  } catch (const YAML::Exception& error) {
+    throw ConfigError(format("{}:{}: {}", name, error.mark.line + 1, error.msg));
+  }
+}
+
+Node read_yaml(const std::filesystem::path& path, int layer) {
+  std::ifstream file(path, std::ios::binary);
+  MMI_CHECK(ConfigError, file.good(), "cannot read the configuration file {}", path.string());
+  std::ostringstream text;
+  text << file.rdbuf();
+  Node node = parse_yaml(text.str(), path.string(), layer);
+  if (node.kind == Node::Kind::kNull) {
+    node = Node::map();
+  }
+  return node;
+}
+
+void apply_override(Node& tree, const std::string& assignment, int layer) {
+  const auto equals = assignment.find('=');
+  MMI_CHECK(
+      ConfigError,
+      equals != std::string::npos && equals > 0,
+      "cannot use \"{}\" as an override: write name=value, e.g. train.max_steps=100",
+      assignment);
+  const std::string path = assignment.substr(0, equals);
+  Node value = parse_yaml(assignment.substr(equals + 1), "command line", layer);
+  value.mark({"command line", 0, layer});
+  Node* at = &tree;
+  std::istringstream parts(path);
+  std::string part;
+  while (std::getline(parts, part, '.')) {
+    std::string key = part;
+    std::vector<std::size_t> indices;
+    for (auto open = key.find('['); open != std::string::npos;) {
+      const auto close = key.find(']', open);
+      MMI_CHECK(ConfigError, close != std::string::npos, "missing ] in \"{}\"", assignment);
+      indices.push_back(std::strtoul(key.c_str() + open + 1, nullptr, 10));
+      key.erase(open, close - open + 1);
+      open = key.find('[', open);
+    }
+    MMI_CHECK(ConfigError, !key.empty(), "empty name in \"{}\"", assignment);
+    if (!at->is_map()) {
+      // "encoder: name" given short; options of it follow.
+      Node expanded = Node::map();
+      expanded.origin = at->origin;
+      if (at->kind == Node::Kind::kString) {
+        expanded.set("name", *at);
+      }
+      *at = expanded;
+    }
+    if (!at->find(key)) {
+      at->set(key, Node::map());
+      at->find(key)->origin = {"command line", 0, layer};
+    }
+    at = at->find(key);
+    for (const std::size_t index : indices) {
+      MMI_CHECK(
+          ConfigError,
+          at->kind == Node::Kind::kList && index < at->items.size(),
+          "command line: {} has no element {} (it is {}{})",
+          path,
+          index,
+          at->kind_name(),
+          at->kind == Node::Kind::kList ? format(" of {}", at->items.size()) : "");
+      at = &at->items[index];
+    }
+  }
+  if (value.kind == Node::Kind::kString) {
+    merge(*at, value);
+  } else {
+    *at = value;
+  }
+}
+
+Node load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  std::string preset = "small";
+  bool preset_given = false;
+  for (const std::string& assignment : overrides) {
+    if (assignment.rfind("preset=", 0) == 0) {
+      preset = assignment.substr(7);
+      preset_given = true;
+    }
+  }
+  Node tree = Node::map();
+  std::vector<std::filesystem::path> open;
+  std::set<std::string> presets;
+  int layer = 0;
+  load_layers(path, preset, open, layer, tree, presets);
+  if (preset_given && preset != "small" && !presets.contains(preset)) {
+    std::string known = "small";
+    for (const std::string& name : presets) {
+      known += name == "small" ? "" : ", " + name;
+    }
+    throw ConfigError(format("{} has no preset \"{}\"; it has: {}", path.string(), preset, known));
+  }
+  tree.set("preset", Node::text(preset));
+  for (const std::string& assignment : overrides) {
+    if (assignment.rfind("preset=", 0) != 0) {
+      apply_override(tree, assignment, layer);
+    }
+  }
+  return tree;
+}
+
+}  // namespace mmi::config

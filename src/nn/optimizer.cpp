@@ -1,0 +1,132 @@
+#include "mmi/nn/optimizer.h"
+
+#include <map>
+
+#include "mmi/base/errors.h"
+
+namespace mmi::nn {
+
+const config::Schema& OptimizerConfig::schema() {
+  static const config::Schema made =
+      config::Table<OptimizerConfig>("optimizer", "Adam or AdamW")
+          .field("name", &OptimizerConfig::name, "update rule")
+          .field("lr", &OptimizerConfig::lr, "learning rate", config::above(0))
+          .field(
+              "beta1", &OptimizerConfig::beta1, "decay of the first moment", config::between(0, 1))
+          .field(
+              "beta2", &OptimizerConfig::beta2, "decay of the second moment", config::between(0, 1))
+          .field("eps", &OptimizerConfig::eps, "added to the denominator", config::above(0))
+          .field("weight_decay", &OptimizerConfig::weight_decay, "L2 penalty", config::at_least(0));
+  return made;
+}
+
+Optimizer::Optimizer(NamedTensors parameters, const OptimizerConfig& config)
+    : config_(config), parameters_(std::move(parameters)) {
+  for (const auto& [name, parameter] : parameters_) {
+    exp_avg_.push_back(torch::zeros_like(parameter, torch::MemoryFormat::Preserve));
+    exp_avg_sq_.push_back(torch::zeros_like(parameter, torch::MemoryFormat::Preserve));
+    step_.push_back(torch::zeros({}, parameter.options().dtype(torch::kFloat32)));
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (auto& [name, parameter] : parameters_) {
+    parameter.mutable_grad().reset();
+  }
+}
+
+void Optimizer::step(double lr_factor) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parameters;
+  std::vector<torch::Tensor> gradients;
+  std::vector<torch::Tensor> first;
+  std::vector<torch::Tensor> second;
+  std::vector<torch::Tensor> steps;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].second.grad().defined()) {
+      continue;
+    }
+    parameters.push_back(parameters_[i].second);
+    gradients.push_back(parameters_[i].second.grad());
+    first.push_back(exp_avg_[i]);
+    second.push_back(exp_avg_sq_[i]);
+    steps.push_back(step_[i]);
+    step_[i].add_(1);
+  }
+  if (parameters.empty()) {
+    return;
+  }
+  if (config_.name == OptimizerKind::kAdam) {
+    at::_fused_adam_(
+        parameters,
+        gradients,
+        first,
+        second,
+        {},
+        steps,
+        config_.lr * lr_factor,
+        config_.beta1,
+        config_.beta2,
+        config_.weight_decay,
+        config_.eps,
+        /*amsgrad=*/false,
+        /*maximize=*/false);
+  } else {
+    at::_fused_adamw_(
+        parameters,
+        gradients,
+        first,
+        second,
+        {},
+        steps,
+        config_.lr * lr_factor,
+        config_.beta1,
+        config_.beta2,
+        config_.weight_decay,
+        config_.eps,
+        /*amsgrad=*/false,
+        /*maximize=*/false);
+  }
+}
+
+double Optimizer::clip_grad_norm(double max_norm) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> gradients;
+  for (const auto& [name, parameter] : parameters_) {
+    if (parameter.grad().defined()) {
+      gradients.push_back(parameter.grad());
+    }
+  }
+  if (gradients.empty()) {
+    return 0;
+  }
+  const auto norms = at::_foreach_norm(gradients, 2);
+  const double norm = torch::stack(norms).norm().item<double>();
+  if (max_norm > 0 && norm > max_norm) {
+    at::_foreach_mul_(gradients, max_norm / (norm + 1e-6));
+  }
+  return norm;
+}
+
+NamedTensors Optimizer::state() const {
+  NamedTensors tensors;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const std::string& name = parameters_[i].first;
+    tensors.emplace_back(name + ".exp_avg", exp_avg_[i]);
+    tensors.emplace_back(name + ".exp_avg_sq", exp_avg_sq_[i]);
+    tensors.emplace_back(name + ".step", step_[i]);
+  }
+  return tensors;
+}
+
+void Optimizer::load_state(const NamedTensors& tensors, const std::string& source) {
+  const std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, tensor] : state()) {
+    const auto at = given.find(name);
+    MMI_CHECK(CheckpointError, at != given.end(), "{} lacks the optimiser state {}", source, name);
+    tensor.copy_(at->second);
+  }
+}
+
+}  // namespace mmi::nn

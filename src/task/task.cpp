@@ -1,0 +1,11 @@
+#include "mmi/task/task.h"
+
+MMI_DEFINE_REGISTRY(mmi::Task)
+
+namespace mmi {
+
+std::vector<Artifact> Task::generate(const GenerateRequest& request) {
+  throw ConfigError("this model has nothing to generate; evaluate it with `mmi eval`");
+}
+
+}  // namespace mmi
