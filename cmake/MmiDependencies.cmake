@@ -20,6 +20,8 @@ if(MMI_MEDIA)
 endif()
 if(MMI_SYNTH)
   pkg_check_modules(FLUIDSYNTH REQUIRED IMPORTED_TARGET fluidsynth)
+  # Its -pthread would not match the precompiled header, which is compiled without.
+  set_target_properties(PkgConfig::FLUIDSYNTH PROPERTIES INTERFACE_COMPILE_OPTIONS "")
 endif()
 
 if(MMI_TORCH)

@@ -66,6 +66,17 @@ class MMI_API RegistryBase {
   std::vector<Entry> entries_;
 };
 
+/// What the factories of an interface return: `Interface::Pointer` where declared, else shared_ptr.
+template <class Interface, class Enable = void>
+struct RegistryPointer {
+  using Type = std::shared_ptr<Interface>;
+};
+
+template <class Interface>
+struct RegistryPointer<Interface, std::void_t<typename Interface::Pointer>> {
+  using Type = typename Interface::Pointer;
+};
+
 /// Names → factories of one interface. `Interface` declares what its factories receive besides
 /// their configuration, and its name:
 ///   struct Dataset { static constexpr const char* kRegistryKind = "dataset"; struct BuildArgs {…};
@@ -76,7 +87,7 @@ template <class Interface>
 class Registry : public RegistryBase {
  public:
   using BuildArgs = typename Interface::BuildArgs;
-  using Pointer = std::shared_ptr<Interface>;
+  using Pointer = typename RegistryPointer<Interface>::Type;
   using Create = std::function<Pointer(const void* config, const BuildArgs&)>;
 
   static Registry& get();

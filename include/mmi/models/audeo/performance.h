@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <vector>
+
+#include "mmi/base/api.h"
+#include "mmi/models/audeo/recordings.h"
+#include "mmi/task/task.h"
+
+namespace mmi::models::audeo {
+
+/// What a stage made of a clip.
+struct PerformanceOutput {
+  torch::Tensor probabilities;  ///< Video2Roll, (F,K) in [0, 1]
+  torch::Tensor refined;        ///< Roll2Midi, (F,K) in [0, 1]; undefined without that stage
+  torch::Tensor roll;           ///< the decision, (F,K) bool
+};
+
+/// Reads a video as a recording: `crop` option (x1,y1,x2,y2 in source pixels; default: the whole
+/// picture is the keyboard), gray, 25 fps, resized. Throws DataError for what is not a video.
+MMI_API std::shared_ptr<const Recording> read_clip(
+    const GenerateRequest& request, std::int64_t height, std::int64_t width);
+
+/// Writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth` option, a MIDI file, the truth too) and
+/// `.mp4` (the input with the new sound). `program` option: General MIDI instrument.
+MMI_API std::vector<Artifact> write_performance(
+    const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request);
+
+/// Adds precision, recall, accuracy and f1 by the official per-frame averages (spec §6), in percent.
+/// predicted, truth (F,K) 0/1.
+MMI_API void append_scores(
+    const torch::Tensor& predicted, const torch::Tensor& truth, Metrics& metrics);
+
+/// The threshold on probabilities (F,K) with the best official F1, from 0.05 to 0.95.
+MMI_API double best_threshold(const torch::Tensor& probabilities, const torch::Tensor& truth);
+
+}  // namespace mmi::models::audeo

@@ -1,0 +1,224 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "cli/grammar.h"
+
+/// The verbs, their flags and what people type instead; included by grammar.cpp only.
+namespace mmi::cli {
+
+constexpr std::string_view kStart = "Start here";
+constexpr std::string_view kModels = "Models";
+constexpr std::string_view kLook = "Configurations and parts";
+constexpr std::string_view kFiles = "Runs, data and files";
+
+constexpr std::array kGlobalFlags = {
+    Flag{"-h, --help", "", "Print this page, or the page of a verb."},
+    Flag{"--version", "", "Print the version."},
+    Flag{"--json", "", "Results as one JSON document on stdout, for machines."},
+    Flag{"--quiet", "", "Only warnings and errors on stderr."},
+    Flag{
+        "--import",
+        "PKG",
+        "Import a Python package first, so that the datasets and modules it registers can be named "
+        "in YAML. May be repeated; runs the verb in Python."},
+};
+
+constexpr std::array kTrainFlags = {
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+    Flag{"--again", "", "Train although a finished run with this configuration exists."},
+};
+constexpr std::array kEvalFlags = {
+    Flag{"--split", "valid|test", "Which part of the data. Default: test"},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
+constexpr std::array kGenerateFlags = {
+    Flag{"--input", "FILE", "The clip or picture to start from. Required."},
+    Flag{"--out", "STEM", "Files are named STEM.mid, STEM.wav, … Default: beside the input."},
+    Flag{
+        "--crop",
+        "x1,y1,x2,y2",
+        "The region of the frame that matters (for a piano: its keyboard), in pixels of the "
+        "input."},
+    Flag{
+        "--program",
+        "NAME",
+        "The General MIDI instrument that plays, for example \"Acoustic Grand Piano\"."},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
+constexpr std::array kExportFlags = {
+    Flag{"--out", "DIR", "The folder to write. Required."},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
+constexpr std::array kRunsFlags = {
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
+constexpr std::array kDataFlags = {
+    Flag{"--out", "DIR", "The folder to write; it must not exist, or be empty. Required."},
+};
+constexpr std::array kConvertFlags = {
+    Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},
+};
+constexpr std::array kQuickstartFlags = {
+    Flag{"--out", "DIR", "Where runs, sound, pictures and the report go. Default: quickstart"},
+};
+
+constexpr std::array kVerbs = {
+    Verb{
+        "quickstart",
+        kStart,
+        "Train a small silent-piano system and hear it play an unseen piece",
+        "quickstart [--out DIR]",
+        "Makes a small piano world, trains the whole chain on it (about ten minutes on two\n"
+        "cores), then lets it watch a silent clip of a real composition and play what it saw.\n"
+        "Ends with a table of scores and the path of a report page with players and pictures.\n"
+        "What is already trained is reused.",
+        kQuickstartFlags,
+        "mmi quickstart\n"
+        "mmi quickstart --out /tmp/first",
+        false},
+    Verb{
+        "train",
+        kModels,
+        "Train a system, or one stage of it, from a YAML file",
+        "train <cfg.yaml> [key=value …] [--runs DIR] [--again]",
+        "Trains what the file describes and prints the path of the finished run. Stages it needs\n"
+        "are found in the run store, or trained first. A run is named by its configuration: if\n"
+        "it is already finished, its path is printed and nothing is trained (--again trains\n"
+        "anew); if it was interrupted, the same command continues it.\n"
+        "Ctrl-C finishes the current step, saves, and exits with 130.",
+        kTrainFlags,
+        "mmi train configs/audeo/video2roll.yaml\n"
+        "mmi train configs/audeo/video2roll.yaml preset=smoke train.max_steps=100\n"
+        "mmi train my.yaml --import my_package",
+        false},
+    Verb{
+        "eval",
+        kModels,
+        "Score a run or a bundle on a split",
+        "eval <run|bundle> [--split valid|test] [--json]",
+        "Prints the metrics of the system's task. Thresholds come from the validation split,\n"
+        "never from the split that is scored. A run is named by its folder, or by the first\n"
+        "characters of its id.",
+        kEvalFlags,
+        "mmi eval runs/audeo/video2roll-3f9a12\n"
+        "mmi eval 3f9a12 --split valid --json",
+        false},
+    Verb{
+        "generate",
+        kModels,
+        "Give a trained system an input; get music, sound, video and pictures",
+        "generate <run|bundle> --input FILE [--out STEM] [--crop x1,y1,x2,y2] [--program NAME]",
+        "For a piano video: writes the notes (.mid), the sound (.wav), the clip with the new\n"
+        "sound (.mp4) and a picture of the piano roll (.png), and prints their paths.",
+        kGenerateFlags,
+        "mmi generate runs/audeo/roll2midi-81c0de --input clip.mp4\n"
+        "mmi generate bundle/ --input clip.mp4 --crop 0,220,1280,420 --out /tmp/played",
+        false},
+    Verb{
+        "report",
+        kModels,
+        "Write the HTML report page of a run",
+        "report <run> [--runs DIR]",
+        "One static page: configuration, learning curves, scores, pictures and players. Opens\n"
+        "from disk in any browser and loads nothing from elsewhere.",
+        kRunsFlags,
+        "mmi report 3f9a12",
+        false},
+    Verb{
+        "export",
+        kModels,
+        "Write a run, with the runs it needs, as a folder to give away",
+        "export <run> --out DIR",
+        "The folder (a bundle) holds the weights as safetensors, the configuration and a\n"
+        "pipeline.json. `eval` and `generate` take it in place of a run; mmi.load() in Python\n"
+        "and C++ programs read it too.",
+        kExportFlags,
+        "mmi export 3f9a12 --out bundle",
+        false},
+    Verb{
+        "config",
+        kLook,
+        "Show, compare or explain configurations",
+        "config show|diff|reference <cfg.yaml> [key=value …]",
+        "  show       The complete tree after presets and overrides. It is a valid file itself.\n"
+        "  diff       Only what differs from the defaults; with a second .yaml: between the two.\n"
+        "  reference  Every field with its type, range, default and meaning.",
+        {},
+        "mmi config show configs/audeo/video2roll.yaml preset=smoke\n"
+        "mmi config diff a.yaml b.yaml\n"
+        "mmi config reference configs/audeo/video2roll.yaml",
+        false},
+    Verb{
+        "list",
+        kLook,
+        "List what can be named in YAML: datasets, encoders, tasks, …",
+        "list [kind | slots [system]]",
+        "Without an argument: all kinds and their entries, each with one line. `slots` names the\n"
+        "places in a system where a part can be swapped by one YAML line.",
+        {},
+        "mmi list\n"
+        "mmi list encoder\n"
+        "mmi list slots audeo",
+        false},
+    Verb{
+        "info",
+        kLook,
+        "Versions, devices, threads and what this build contains",
+        "info [--json]",
+        "What to paste into a bug report.",
+        {},
+        "mmi info\n"
+        "mmi info --json",
+        false},
+    Verb{
+        "runs",
+        kFiles,
+        "List, measure or remove runs",
+        "runs list|du|rm [run …] [--runs DIR]",
+        "  list  One line a run: id, configuration, state, last score.\n"
+        "  du    Bytes on disk, a run a line.\n"
+        "  rm    Removes the named runs; refuses one that another run needs.",
+        kRunsFlags,
+        "mmi runs list\n"
+        "mmi runs rm 3f9a12",
+        false},
+    Verb{
+        "data",
+        kFiles,
+        "Write a procedural dataset in the layout its published original has",
+        "data make <cfg.yaml> --out DIR [key=value …]",
+        "Renders the dataset that the file describes. The folder can be read back by the reader\n"
+        "of the published dataset, or by other people's code.",
+        kDataFlags,
+        "mmi data make configs/audeo/video2roll.yaml --out /tmp/piano preset=smoke",
+        false},
+    Verb{
+        "convert",
+        kFiles,
+        "Turn a published checkpoint or pickle into files that hold no code",
+        "convert <file.pth|file.pkl> [--out FILE]",
+        "Weights (.pth, .pt, .ckpt, .th) become .safetensors with the same keys; arrays and "
+        "labels\n"
+        "(.pkl) become a .npz or .json of the same name, where the readers look for it. Pickles\n"
+        "are opened with a loader that knows only tensors, arrays and plain containers.",
+        kConvertFlags,
+        "mmi convert video2roll.pth\n"
+        "mmi convert labels.pkl --out labels.npz",
+        true},
+};
+
+constexpr std::array kSynonyms = {
+    std::pair<std::string_view, std::string_view>{"test", "eval"},
+    std::pair<std::string_view, std::string_view>{"score", "eval"},
+    std::pair<std::string_view, std::string_view>{"predict", "generate"},
+    std::pair<std::string_view, std::string_view>{"infer", "generate"},
+    std::pair<std::string_view, std::string_view>{"fit", "train"},
+    std::pair<std::string_view, std::string_view>{"resume", "train"},
+    std::pair<std::string_view, std::string_view>{"ls", "list"},
+    std::pair<std::string_view, std::string_view>{"demo", "quickstart"},
+};
+
+}  // namespace mmi::cli

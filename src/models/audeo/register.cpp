@@ -1,0 +1,54 @@
+#include "mmi/models/audeo/baseline.h"
+#include "mmi/models/audeo/frame_model.h"
+#include "mmi/models/audeo/roll2midi_task.h"
+#include "mmi/models/audeo/video2roll.h"
+#include "mmi/models/audeo/video2roll_task.h"
+#include "models/audeo/encoder_head.h"
+#include "models/audeo/world_recordings.h"
+
+MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
+
+namespace mmi::models::audeo {
+
+void register_audeo() {
+  auto& models = Registry<FrameModel>::get();
+  models.add<Video2RollConfig>(
+      "video2roll",
+      "Video2RollNet: ResNet18, feature pyramid and correlation gate (thesis 3.2.1)",
+      [](Video2RollConfig config, const FrameModel::BuildArgs& args) {
+        Video2RollNet::check_input_size(args.height, args.width);
+        config.in_frames = args.frames;
+        config.classes = args.keys;
+        return std::make_shared<Video2RollNet>(config);
+      });
+  models.add<ResNetBaselineConfig>(
+      "resnet",
+      "ResNet18 baseline of Table 3.1, with optional slope and aggregation",
+      [](ResNetBaselineConfig config, const FrameModel::BuildArgs& args) {
+        config.in_frames = args.frames;
+        config.classes = args.keys;
+        return std::make_shared<ResNetBaseline>(config);
+      });
+  models.add<EncoderHeadConfig>(
+      "encoder_head",
+      "any registered encoder, its features averaged over time, and a linear layer",
+      [](const EncoderHeadConfig& config, const FrameModel::BuildArgs& args) {
+        return std::make_shared<EncoderHead>(config, args);
+      });
+  register_world_recordings();
+  auto& tasks = Registry<Task>::get();
+  tasks.add<Video2RollTaskConfig>(
+      "audeo/video2roll",
+      "silent keyboard video to piano roll",
+      [](const Video2RollTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<Video2RollTask>(config, args);
+      });
+  tasks.add<Roll2MidiTaskConfig>(
+      "audeo/roll2midi",
+      "estimated roll to the notes that sound",
+      [](const Roll2MidiTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<Roll2MidiTask>(config, args);
+      });
+}
+
+}  // namespace mmi::models::audeo

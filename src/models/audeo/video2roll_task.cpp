@@ -1,0 +1,228 @@
+#include "mmi/models/audeo/video2roll_task.h"
+
+#include <torch/nn/functional.h>
+
+#include "mmi/base/errors.h"
+#include "mmi/base/log.h"
+#include "mmi/base/progress.h"
+#include "mmi/metrics/multipitch.h"
+#include "mmi/models/audeo/losses.h"
+#include "mmi/models/audeo/performance.h"
+#include "mmi/models/audeo/sampler.h"
+#include "mmi/models/audeo/video2roll.h"
+
+namespace mmi::models::audeo {
+namespace {
+
+constexpr std::int64_t kPredictBatch = 64;
+
+/// Draws of BalancedSampler as an epoch order: a function of (seed, epoch).
+class BalancedEpochs : public data::Sampler {
+ public:
+  BalancedEpochs(const torch::Tensor& labels, std::int64_t draws) : sampler_(labels), draws_(draws) {}
+
+  std::vector<std::int64_t> epoch(std::uint64_t seed, std::int64_t epoch) const override {
+    Rng rng = Rng(seed).stream("balanced", static_cast<std::uint64_t>(epoch));
+    std::vector<std::int64_t> order(static_cast<std::size_t>(draws_));
+    for (std::int64_t& index : order) {
+      index = sampler_.draw(rng);
+    }
+    return order;
+  }
+
+  std::int64_t size() const override {
+    return draws_;
+  }
+
+ private:
+  BalancedSampler sampler_;
+  std::int64_t draws_;
+};
+
+}  // namespace
+
+Video2RollTaskConfig::Video2RollTaskConfig() {
+  model.name = "video2roll";
+  recordings.name = "piano_world";
+}
+
+const config::Schema& Video2RollTaskConfig::schema() {
+  using C = Video2RollTaskConfig;
+  static const config::Schema made =
+      config::Table<C>("audeo/video2roll", "Audeo stage A: keyboard video to roll (thesis 3.2.1)")
+          .field("model", &C::model, "network: 5 frames to key logits")
+          .field("recordings", &C::recordings, "piano videos with their rolls")
+          .field("examples", &C::examples, "own training examples instead of the recordings' frames")
+          .field("height", &C::height, "of the keyboard crop in pixels", config::between(16, 1024))
+          .field("width", &C::width, "of the keyboard crop in pixels", config::between(64, 4096))
+          .field("min_key", &C::min_key, "lowest key, 0 = A0", config::between(0, 87))
+          .field("max_key", &C::max_key, "highest key, 87 = C8", config::between(0, 87))
+          .field("loss", &C::loss, "bce is the published one")
+          .field("balanced", &C::balanced, "draw keys (and silence) uniformly, then a frame that has it")
+          .field(
+              "draws_per_epoch",
+              &C::draws_per_epoch,
+              "examples per epoch when balanced",
+              config::at_least(1))
+          .field("threshold", &C::threshold, "probability of a pressed key", config::between(0, 1))
+          .field("calibrate", &C::calibrate, "choose the threshold by F1 on the validation split")
+          .field("loader", &C::loader, "batches")
+          .field("optimizer", &C::optimizer, "update rule")
+          .field("schedule", &C::schedule, "learning rate over time")
+          .check([](const C& c, config::Problems& problems) {
+            if (c.min_key > c.max_key) {
+              problems.add(format("min_key {} is above max_key {}", c.min_key, c.max_key));
+            }
+          });
+  return made;
+}
+
+Video2RollTask::Video2RollTask(const Video2RollTaskConfig& config, const BuildArgs& args)
+    : config_(config), args_(args), threshold_(config.threshold) {
+  const auto with_defaults = [](auto component) {
+    return component.config ? component
+                            : config::component<typename config::IsComponent<decltype(component)>::Interface>(
+                                  component.name);
+  };
+  recordings_ = Registry<Recordings>::get().create(
+      with_defaults(config_.recordings), {config_.height, config_.width});
+  FrameModel::BuildArgs shape;
+  shape.height = config_.height;
+  shape.width = config_.width;
+  shape.keys = config_.range().count();
+  model_ = Registry<FrameModel>::get().create(with_defaults(config_.model), shape);
+  model_->to(args_.device);
+  if (config_.examples) {
+    examples_ = Registry<data::Dataset>::get().create(*config_.examples, {});
+  }
+}
+
+torch::nn::Module& Video2RollTask::module() {
+  return *model_;
+}
+
+std::vector<Phase> Video2RollTask::phases() const {
+  Phase phase;
+  phase.optimizer = config_.optimizer;
+  phase.schedule = config_.schedule;
+  return {phase};
+}
+
+std::shared_ptr<data::BatchSource> Video2RollTask::source() {
+  std::shared_ptr<data::Dataset> examples = examples_;
+  if (!examples) {
+    examples = std::make_shared<FrameStacks>(
+        recordings_->split("train"), config_.range(), config_.height, config_.width);
+  }
+  std::shared_ptr<data::Sampler> sampler;
+  const torch::Tensor labels = config_.balanced ? examples->labels() : torch::Tensor();
+  if (labels.defined()) {
+    sampler = std::make_shared<BalancedEpochs>(labels, config_.draws_per_epoch);
+  } else {
+    sampler = std::make_shared<data::PermutationSampler>(examples->size());
+  }
+  return std::make_shared<data::Loader>(examples, sampler, config_.loader, args_.seed);
+}
+
+torch::Tensor Video2RollTask::prepare(const torch::Tensor& frames) const {
+  torch::Tensor floats = frames.to(args_.device, torch::kFloat32);
+  if (!frames.is_floating_point()) {
+    floats.div_(255);
+  }
+  return floats;
+}
+
+Loss Video2RollTask::loss(
+    const std::string& phase, const TensorDict& batch, StepContext& context) {
+  const torch::Tensor logits = model_->forward(prepare(batch.tensor("frames")));
+  const torch::Tensor keys = batch.tensor("keys").to(args_.device);
+  MMI_CHECK(
+      ShapeError,
+      keys.sizes() == logits.sizes(),
+      "\"keys\" of the examples must be {}, but is {}",
+      logits.sizes().vec(),
+      keys.sizes().vec());
+  Loss loss;
+  loss.total = config_.loss == FrameLoss::kBce ? bce_loss(logits, keys) : soft_f1_loss(logits, keys);
+  return loss;
+}
+
+torch::Tensor Video2RollTask::predict(const Recording& recording) {
+  const torch::NoGradGuard no_grad;
+  const std::int64_t frames = recording.frames();
+  const std::int64_t pixels = config_.height * config_.width;
+  // Each frame is read once and stacked by indexing.
+  torch::Tensor images = torch::empty({frames, config_.height, config_.width}, torch::kUInt8);
+  for (std::int64_t t = 0; t < frames; ++t) {
+    recording.read(t, images.mutable_data_ptr<std::uint8_t>() + t * pixels);
+  }
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t start = 0; start < frames; start += kPredictBatch) {
+    std::vector<std::int64_t> indices;
+    for (std::int64_t t = start; t < std::min(frames, start + kPredictBatch); ++t) {
+      const auto stack = stack_indices(t, frames);
+      indices.insert(indices.end(), stack.begin(), stack.end());
+    }
+    const torch::Tensor stacks =
+        images.index_select(0, torch::tensor(indices)).view({-1, 5, config_.height, config_.width});
+    parts.push_back(model_->forward(prepare(stacks)).sigmoid().to(torch::kCPU));
+  }
+  return torch::cat(parts);
+}
+
+Metrics Video2RollTask::evaluate(const std::string& split) {
+  const KeyRange range = config_.range();
+  double bce = 0;
+  std::vector<torch::Tensor> predicted;
+  std::vector<torch::Tensor> truth;
+  const RecordingList list = recordings_->split(split);
+  Progress bar("evaluating " + split, static_cast<std::int64_t>(list.size()));
+  for (const auto& recording : list) {
+    const torch::Tensor probabilities = predict(*recording);
+    const torch::Tensor keys = recording->labels().slice(1, range.min_key, range.max_key + 1);
+    bce += torch::binary_cross_entropy(probabilities, keys.to(torch::kFloat32)).item<double>();
+    predicted.push_back(probabilities >= threshold_);
+    truth.push_back(keys);
+    bar.advance();
+  }
+  Metrics metrics = {{"bce", bce / static_cast<double>(list.size())}};
+  append_scores(torch::cat(predicted), torch::cat(truth), metrics);
+  return metrics;
+}
+
+std::pair<std::string, bool> Video2RollTask::selection() const {
+  return {"bce", false};
+}
+
+std::map<std::string, double> Video2RollTask::calibrate() {
+  if (config_.calibrate) {
+    std::vector<torch::Tensor> probabilities;
+    std::vector<torch::Tensor> truth;
+    for (const auto& recording : recordings_->split("valid")) {
+      probabilities.push_back(predict(*recording));
+      truth.push_back(recording->labels().slice(1, config_.min_key, config_.max_key + 1));
+    }
+    threshold_ = best_threshold(torch::cat(probabilities), torch::cat(truth));
+  }
+  return {{"threshold", threshold_}};
+}
+
+void Video2RollTask::restore(const std::map<std::string, double>& calibration) {
+  if (const auto at = calibration.find("threshold"); at != calibration.end()) {
+    threshold_ = at->second;
+  }
+}
+
+std::vector<Artifact> Video2RollTask::generate(const GenerateRequest& request) {
+  const auto clip = read_clip(request, config_.height, config_.width);
+  PerformanceOutput output;
+  output.probabilities = predict(*clip);
+  output.roll = output.probabilities >= threshold_;
+  return write_performance(output, config_.range(), request);
+}
+
+std::string Video2RollTask::data_fingerprint() const {
+  return recordings_->fingerprint() + (examples_ ? "\n" + examples_->fingerprint() : "");
+}
+
+}  // namespace mmi::models::audeo

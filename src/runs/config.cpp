@@ -1,0 +1,78 @@
+#include "mmi/runs/config.h"
+
+#include <torch/cuda.h>
+
+#include "mmi/base/errors.h"
+
+namespace mmi::runs {
+
+const config::Schema& NeedConfig::schema() {
+  static const config::Schema made =
+      config::Table<NeedConfig>("need", "a stage that must be finished first")
+          .field("config", &NeedConfig::config, "its configuration file, relative to this one")
+          .field("overrides", &NeedConfig::overrides, "name=value settings for it");
+  return made;
+}
+
+const config::Schema& RunConfig::schema() {
+  static const config::Schema made =
+      config::Table<RunConfig>("run", "one training: a task, its data and the loop")
+          .field("preset", &RunConfig::preset, "size: smoke, small, gpu or paper")
+          .cosmetic()
+          .field("task", &RunConfig::task, "what is trained")
+          .field("train", &RunConfig::train, "the training loop")
+          .field("seed", &RunConfig::seed, "of weights, data order and augmentation")
+          .field("device", &RunConfig::device, "auto, cpu or cuda:N")
+          .cosmetic()
+          .field(
+              "threads",
+              &RunConfig::threads,
+              "CPU threads of tensor operations (0: all cores)",
+              config::between(0, 1024))
+          .cosmetic()
+          .field("needs", &RunConfig::needs, "stages that must be finished first")
+          .cosmetic();
+  return made;
+}
+
+torch::Device RunConfig::torch_device() const {
+  if (device == "auto") {
+    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  }
+  try {
+    const torch::Device chosen(device);
+    MMI_CHECK(
+        ConfigError,
+        !chosen.is_cuda() || torch::cuda::is_available(),
+        "device: {} is not available here (no CUDA device found); use device=cpu",
+        device);
+    return chosen;
+  } catch (const c10::Error&) {
+    throw ConfigError(format("device: must be auto, cpu or cuda:N, but is \"{}\"", device));
+  }
+}
+
+std::shared_ptr<const Stage> resolve(
+    const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  auto stage = std::make_shared<Stage>();
+  stage->file = file;
+  stage->tree = config::load(file, overrides);
+  stage->config = config::read<RunConfig>(stage->tree);
+  MMI_CHECK(
+      ConfigError,
+      !stage->config.task.name.empty(),
+      "{}: names no task; write e.g. `task: {{name: audeo/video2roll}}`",
+      file.string());
+  for (const auto& [name, need] : stage->config.needs) {
+    std::vector<std::string> inherited = {
+        "preset=" + stage->config.preset,
+        format("seed={}", stage->config.seed),
+        "device=" + stage->config.device,
+        format("threads={}", stage->config.threads)};
+    inherited.insert(inherited.end(), need.overrides.begin(), need.overrides.end());
+    stage->parents[name] = resolve(file.parent_path() / need.config, inherited);
+  }
+  return stage;
+}
+
+}  // namespace mmi::runs

@@ -1,0 +1,362 @@
+#include "mmi/runs/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "mmi/base/errors.h"
+#include "mmi/base/files.h"
+#include "mmi/base/hash.h"
+#include "mmi/base/log.h"
+#include "mmi/base/progress.h"
+#include "mmi/base/version.h"
+#include "mmi/nn/state.h"
+#include "mmi/train/checkpoint.h"
+
+namespace mmi::runs {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+void write_info(const RunInfo& info) {
+  ordered_json object = {
+      {"format", kFormat},
+      {"id", info.id},
+      {"task", info.task},
+      {"preset", info.preset},
+      {"finished", info.finished},
+      {"steps", info.steps},
+      {"seconds", info.seconds},
+      {"started", info.started},
+      {"mmi", version()},
+      {"torch", MMI_TORCH_VERSION},
+      {"revision", info.revision},
+      {"parents", info.parents},
+      {"best", {{"metric", info.best_metric}, {"value", info.best_value}}},
+      {"calibration", info.calibration}};
+  atomic_write(info.path / "run.json", object.dump(1) + "\n");
+}
+
+/// One writer per run; the lock goes away with the process.
+class RunLock {
+ public:
+  explicit RunLock(const fs::path& run) {
+    const fs::path path = run / "run.lock";
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    MMI_CHECK(CheckpointError, fd_ >= 0, "cannot create {}", path.string());
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+      ::close(fd_);
+      throw CheckpointError(format(
+          "{} is being trained by process {}; wait for it or stop it", run.string(), read_text(path)));
+    }
+    const std::string pid = std::to_string(::getpid());
+    if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
+      log::warning("cannot write {}", path.string());
+    }
+  }
+
+  ~RunLock() {
+    ::close(fd_);
+  }
+
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+std::shared_ptr<Task> build_task(
+    const RunConfig& config,
+    const std::string& device,
+    const std::map<std::string, std::shared_ptr<Run>>& parents) {
+  RunConfig placed = config;
+  placed.device = device;
+  Task::BuildArgs args;
+  args.seed = config.seed;
+  args.device = placed.torch_device();
+  for (const auto& [name, parent] : parents) {
+    args.parents[name] = parent->task;
+  }
+  // Weights are a function of the seed alone.
+  torch::manual_seed(mix64(config.seed + fnv1a64("init")) & 0x7FFFFFFFFFFFFFFFULL);
+  return Registry<Task>::get().create(config.task, args);
+}
+
+std::string run_id(
+    const RunConfig& config,
+    const Task& task,
+    const std::map<std::string, std::shared_ptr<Run>>& parents) {
+  std::string text = config::write(config, /*identity_only=*/true).json() + "\n" +
+                     task.data_fingerprint() + format("\nformat {}", kFormat);
+  for (const auto& [name, parent] : parents) {
+    text += "\n" + name + " " + parent->info.id;
+  }
+  return hex(mix64(fnv1a64(text)), 16).substr(0, 12);
+}
+
+/// Where runs named relative to `run` live: two levels up from `<store>/<system>/<stage>-<id>`.
+fs::path store_of(const fs::path& run, const std::string& task) {
+  fs::path root = fs::absolute(run).lexically_normal().parent_path();
+  for (const char c : task) {
+    if (c == '/') {
+      root = root.parent_path();
+    }
+  }
+  return root;
+}
+
+fs::path main_run(const fs::path& path) {
+  const fs::path pipeline = path / "pipeline.json";
+  if (!fs::exists(pipeline)) {
+    return path;
+  }
+  try {
+    return path / "runs" / ordered_json::parse(read_text(pipeline)).at("main").get<std::string>();
+  } catch (const ordered_json::exception& error) {
+    throw CheckpointError(format("{} is not a bundle description: {}", pipeline.string(), error.what()));
+  }
+}
+
+}  // namespace
+
+Store::Store(fs::path root) : root_(std::move(root)) {
+  if (root_.empty()) {
+    const char* set = std::getenv("MMI_RUNS");
+    root_ = set && *set ? set : "runs";
+  }
+}
+
+RunInfo read_info(const fs::path& run) {
+  const fs::path path = run / "run.json";
+  MMI_CHECK(
+      CheckpointError,
+      fs::exists(path),
+      "{} is not a run directory (it has no run.json); `mmi runs list` shows the runs",
+      run.string());
+  try {
+    const auto object = ordered_json::parse(read_text(path));
+    RunInfo info;
+    info.path = run;
+    info.id = object.at("id");
+    info.task = object.at("task");
+    info.preset = object.at("preset");
+    info.finished = object.at("finished");
+    info.steps = object.at("steps");
+    info.seconds = object.at("seconds");
+    info.started = object.at("started");
+    info.revision = object.at("revision");
+    info.parents = object.at("parents");
+    info.best_metric = object.at("best").at("metric");
+    info.best_value = object.at("best").at("value");
+    info.calibration = object.at("calibration");
+    return info;
+  } catch (const ordered_json::exception& error) {
+    throw CheckpointError(format("{} is damaged: {}", path.string(), error.what()));
+  }
+}
+
+std::shared_ptr<Run> open(const fs::path& path, const std::string& device) {
+  auto run = std::make_shared<Run>();
+  run->info = read_info(main_run(path));
+  MMI_CHECK(
+      CheckpointError,
+      run->info.finished,
+      "{} is not finished; run its `mmi train` command again to continue it",
+      path.string());
+  run->config = config::read<RunConfig>(config::read_yaml(run->info.path / "config.yaml"));
+  const fs::path root = store_of(run->info.path, run->info.task);
+  for (const auto& [name, parent] : run->info.parents) {
+    run->parents[name] = open(root / parent, device);
+  }
+  run->task = build_task(run->config, device, run->parents);
+  const train::CheckpointStore store(run->info.path / "checkpoints");
+  const auto best = store.pointer("best");
+  MMI_CHECK(CheckpointError, best.has_value(), "{} holds no checkpoint", run->info.path.string());
+  nn::load_state(
+      run->task->module(),
+      train::CheckpointStore::load(*best).model,
+      (*best / "model.safetensors").string());
+  run->task->module().eval();
+  run->task->restore(run->info.calibration);
+  return run;
+}
+
+std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& options) {
+  auto run = std::make_shared<Run>();
+  run->config = stage.config;
+  for (const auto& [name, parent] : stage.parents) {
+    TrainOptions for_parent = options;
+    for_parent.again = false;
+    run->parents[name] = train(*parent, for_parent);
+  }
+  run->task = build_task(run->config, run->config.device, run->parents);
+  RunInfo& info = run->info;
+  info.id = run_id(run->config, *run->task, run->parents);
+  info.task = run->config.task.name;
+  info.preset = run->config.preset;
+  info.path = root_ / (info.task + "-" + info.id);
+  if (fs::exists(info.path / "run.json") && !options.again) {
+    const RunInfo found = read_info(info.path);
+    if (found.finished) {
+      if (found.revision != source_revision()) {
+        log::warning(
+            "{} was trained by revision {}, this is {}; --again retrains it",
+            info.path.string(),
+            found.revision,
+            source_revision());
+      }
+      return open(info.path, run->config.device);
+    }
+  }
+  mmi::create_directories(info.path);
+  const RunLock lock(info.path);
+  if (options.again) {
+    fs::remove_all(info.path / "checkpoints");
+  }
+  atomic_write(info.path / "config.yaml", config::write(run->config).yaml());
+  info.started = utc_now();
+  info.revision = source_revision();
+  for (const auto& [name, parent] : run->parents) {
+    info.parents[name] = parent->info.task + "-" + parent->info.id;
+  }
+  write_info(info);
+  log::info("{} → {}", info.task, info.path.string());
+  train::Trainer trainer(*run->task, run->config.train, run->config.seed, info.path);
+  if (options.stop) {
+    trainer.set_stop(options.stop);
+  }
+  const train::FitResult result = trainer.fit();
+  info.steps = result.steps;
+  info.seconds = result.seconds;
+  info.best_metric = result.best_metric;
+  info.best_value = result.best_value;
+  {
+    const torch::NoGradGuard no_grad;
+    info.calibration = run->task->calibrate();
+  }
+  run->task->restore(info.calibration);
+  info.finished = true;
+  write_info(info);
+  write_report(info.path);
+  log::info(
+      "{} finished: {} {:.4f} at step {}, {}",
+      info.task,
+      info.best_metric,
+      info.best_value,
+      result.best_step,
+      duration_text(info.seconds));
+  return run;
+}
+
+std::vector<RunInfo> Store::list() const {
+  std::vector<RunInfo> runs;
+  if (!fs::is_directory(root_)) {
+    return runs;
+  }
+  for (auto at = fs::recursive_directory_iterator(root_); at != fs::end(at); ++at) {
+    if (at->is_directory() && fs::exists(at->path() / "run.json")) {
+      runs.push_back(read_info(at->path()));
+      at.disable_recursion_pending();
+    }
+  }
+  std::sort(runs.begin(), runs.end(), [](const RunInfo& a, const RunInfo& b) {
+    return a.started < b.started;
+  });
+  return runs;
+}
+
+fs::path Store::find(const std::string& reference) const {
+  if (fs::exists(fs::path(reference) / "run.json") ||
+      fs::exists(fs::path(reference) / "pipeline.json")) {
+    return reference;
+  }
+  std::vector<fs::path> matches;
+  for (const RunInfo& info : list()) {
+    if (info.id.rfind(reference, 0) == 0 || info.path.filename() == reference ||
+        info.task + "-" + info.id == reference) {
+      matches.push_back(info.path);
+    }
+  }
+  MMI_CHECK(
+      CheckpointError,
+      matches.size() == 1,
+      matches.empty() ? "{} is neither a run directory, a bundle, nor a run of {}; `mmi runs list` shows them"
+                      : "{} fits several runs of {}; give more digits",
+      reference,
+      root_.string());
+  return matches.front();
+}
+
+void Store::remove(const std::string& reference) {
+  const RunInfo victim = read_info(find(reference));
+  for (const RunInfo& info : list()) {
+    for (const auto& [name, parent] : info.parents) {
+      MMI_CHECK(
+          CheckpointError,
+          parent != victim.task + "-" + victim.id,
+          "{} is needed by {}; remove that one first",
+          victim.path.string(),
+          info.path.string());
+    }
+  }
+  fs::remove_all(victim.path);
+}
+
+Metrics evaluate(Run& run, const std::string& split) {
+  const torch::NoGradGuard no_grad;
+  Metrics metrics = run.task->evaluate(split);
+  ordered_json object = ordered_json::object();
+  for (const auto& [name, value] : metrics) {
+    object[name] = value;
+  }
+  mmi::create_directories(run.info.path / "eval");
+  atomic_write(run.info.path / "eval" / (split + ".json"), object.dump(1) + "\n");
+  return metrics;
+}
+
+void export_bundle(const fs::path& run, const fs::path& out) {
+  MMI_CHECK(
+      ConfigError, !fs::exists(out / "pipeline.json"), "{} holds a bundle already", out.string());
+  const std::function<void(const fs::path&)> copy = [&](const fs::path& source) {
+    const RunInfo info = read_info(source);
+    MMI_CHECK(CheckpointError, info.finished, "{} is not finished", source.string());
+    const fs::path target = out / "runs" / (info.task + "-" + info.id);
+    mmi::create_directories(target / "checkpoints");
+    for (const char* file : {"config.yaml", "run.json"}) {
+      fs::copy_file(source / file, target / file, fs::copy_options::overwrite_existing);
+    }
+    const auto best = train::CheckpointStore(source / "checkpoints").pointer("best");
+    MMI_CHECK(CheckpointError, best.has_value(), "{} holds no checkpoint", source.string());
+    train::Checkpoint weights = train::CheckpointStore::load(*best);
+    weights.optimizers.clear();
+    train::CheckpointStore(target / "checkpoints").save(weights, true);
+    const fs::path root = store_of(source, info.task);
+    for (const auto& [name, parent] : info.parents) {
+      copy(root / parent);
+    }
+  };
+  const RunInfo info = read_info(main_run(run));
+  copy(info.path);
+  // Written last: the bundle exists once it is complete.
+  const ordered_json pipeline = {{"format", kFormat}, {"main", info.task + "-" + info.id}};
+  atomic_write(out / "pipeline.json", pipeline.dump(1) + "\n");
+}
+
+}  // namespace mmi::runs
