@@ -3,7 +3,7 @@
 #   bash scripts/acceptance/bare_root.sh [--copy PATH]… [--bind DIR]… [--env NAME]… [ROOT]
 #   --copy, --bind   a file or folder of this machine that the empty one needs too: pip configuration, certificates, wheels
 #   --env            a variable that is handed in; http_proxy, https_proxy and no_proxy are anyway
-#   ROOT             where the empty Debian goes (default: a new folder below /var/tmp); it is kept
+#   ROOT             where the empty Debian goes (default: a new folder below /var/tmp); it is kept, and used again
 # The Debian mirrors are those of this machine's apt.
 set -euo pipefail
 project=$(cd "$(dirname "$0")/../.." && pwd)
@@ -60,12 +60,13 @@ timed() {
   report+=("$(printf '%-34s %6d s' "$title" "$((SECONDS - start))")")
 }
 
-timed "debootstrap" debootstrap --variant=minbase bookworm "$root" "$(sources | awk '$3 == "bookworm" {print $2; exit}')"
+[[ -e $root/etc/debian_version ]] || timed "debootstrap" debootstrap --variant=minbase bookworm "$root" "$(sources | awk '$3 == "bookworm" {print $2; exit}')"
 sources >"$root/etc/apt/sources.list"
 for path in "${copies[@]}"; do
   mkdir -p "$root$(dirname "$path")"
   cp -aL "$path" "$root$(dirname "$path")/"
 done
+rm -rf "$root/root/libmmi"
 git clone -q --no-hardlinks "$project" "$root/root/libmmi"
 enter
 timed "README: scripts/quickstart.sh" inside 'bash scripts/quickstart.sh | tee /root/quickstart.log'
