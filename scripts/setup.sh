@@ -44,7 +44,7 @@ debian_packages() {
   export DEBIAN_FRONTEND=noninteractive
   step "apt-index (seconds)" "apt-get update failed: check the network and /etc/apt." \
     "${root[@]}" apt-get update
-  step "apt-packages: ${#missing[@]} (about two minutes from nothing)" \
+  step "apt-packages: ${#missing[@]} (two to four minutes from nothing)" \
     "apt-get could not install all of: ${missing[*]}." \
     "${root[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
 }
