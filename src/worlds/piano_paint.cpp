@@ -159,13 +159,13 @@ void HandPainter::add_limb(const SeenLimb& seen) {
   p.dr = limb.rb - limb.ra;
   p.foot_x = pixel_x_ + seen.blur_x;
   p.foot_y = pixel_y_ + seen.blur_y;
-  p.light_x = -0.10F * look_.shadow_x * lamp;
-  p.light_y = -0.10F * look_.shadow_y * lamp;
+  p.light_x = -0.15F * look_.shadow_x * lamp;
+  p.light_y = -0.15F * look_.shadow_y * lamp;
   p.edge = limb.edge;
   p.inverse_fade = limb.base_fade > 0 ? 1 / limb.base_fade : 1e6F;
   p.tone = limb.tone * albedo;
   p.nail = limb.tip_light * albedo;
-  p.inverse_nail = 1 / (limb.rb * limb.rb * 0.36F);
+  p.inverse_nail = 1 / (limb.rb * limb.rb * limb.tip_spread * limb.tip_spread);
   const float x = (static_cast<float>(box.x0) + 0.5F) * pixel_x_ - limb.ax;
   for (int row = box.y0; row < box.y1; ++row) {
     const float y = (static_cast<float>(row) + 0.5F) * pixel_y_ - limb.ay;

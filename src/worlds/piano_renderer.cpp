@@ -196,7 +196,7 @@ struct Renderer::Impl {
       for (std::size_t i = 0; i < now.count; ++i) {
         seen[h][i] = see(now.limb[i], later.limb[i], state);
         if (config.shadows) {
-          const bool tip = now.limb[i].tip_light > 0;
+          const bool tip = now.limb[i].fingertip;
           painter.add_shadow(seen[h][i], tip ? 0.9F : 1.0F, tip ? 0.35F : 1.0F);
         }
       }
