@@ -25,6 +25,7 @@ constexpr double kLeanGap = 1.6;    // s between reaches into the keys, on avera
 constexpr double kLeanRamp = 0.12;  // s
 constexpr double kLeanLow = 14, kLeanHigh = 24;
 constexpr double kReachTime = 0.15;  // s before a note at which the finger leaves for its key
+constexpr double kLeaveTime = 0.12;
 
 double mirror(Hand hand) {
   return hand == kRight ? 1.0 : -1.0;
@@ -177,6 +178,42 @@ Point HandsPlan::palm_at(const Motion& motion, double time_s) const {
   return palm;
 }
 
+// Blends from the key last held, over the resting place, to the key that comes next.
+void HandsPlan::place_tip(
+    const std::vector<Pin>& pins, Point rest, double lean, double time_s, FingerPose& finger) {
+  const auto next = std::upper_bound(
+      pins.begin(), pins.end(), time_s, [](double t, const Pin& p) { return t < p.begin_s; });
+  // A finger in the air goes with its hand: it lets go of, and waits for, a key out of reach.
+  const auto within_reach = [&](const Pin& pin) {
+    return std::clamp((4.6 - std::abs(pin.tip.x - rest.x) / kW) / 2.0, 0.0, 1.0);
+  };
+  double to_next = 0, from_last = 0;
+  Point last_tip = rest, next_tip = rest;
+  if (next != pins.end()) {
+    double reach = kReachTime;
+    if (next != pins.begin()) {
+      reach = std::min(reach, std::max(0.02, next->begin_s - (next - 1)->end_s));
+    }
+    to_next = min_jerk(1 - (next->begin_s - time_s) / reach);
+    to_next *= to_next + (1 - to_next) * within_reach(*next);
+    next_tip = next->tip;
+  }
+  if (next != pins.begin()) {
+    const Pin& last = *(next - 1);
+    from_last = 1;
+    if (time_s > last.end_s) {
+      from_last = 1 - min_jerk((time_s - last.end_s) / kLeaveTime);
+      from_last *= from_last + (1 - from_last) * within_reach(last);
+    }
+    last_tip = last.tip;
+  }
+  const auto slid = [lean](Point tip) {  // along its key, as the hand leans in
+    return Point{tip.x, std::max(std::min(tip.y, 30.0), tip.y - 0.85 * lean)};
+  };
+  finger.tip = mix(mix(rest, slid(last_tip), from_last), slid(next_tip), to_next);
+  finger.pressed = std::max(from_last * (1 - to_next), to_next);
+}
+
 HandPose HandsPlan::pose(Hand hand, double time_s) const {
   const Motion& motion = motion_[static_cast<std::size_t>(hand)];
   const double side = mirror(hand);
@@ -195,29 +232,7 @@ HandPose HandsPlan::pose(Hand hand, double time_s) const {
     const Point rest{
         pose.palm.x + side * kRestTip[f].x - slant * kRestTip[f].y * 0.3 + 0.8 * idle,
         pose.palm.y + kRestTip[f].y + 1.5 * idle};
-    const auto& pins = motion.pins[f];
-    const auto next = std::upper_bound(
-        pins.begin(), pins.end(), time_s, [](double t, const Pin& p) { return t < p.begin_s; });
-    double to_next = 0, from_last = 0;
-    Point last_tip = rest, next_tip = rest;
-    if (next != pins.end()) {
-      double reach = kReachTime;
-      if (next != pins.begin()) {
-        reach = std::min(reach, std::max(0.02, next->begin_s - (next - 1)->end_s));
-      }
-      to_next = min_jerk(1 - (next->begin_s - time_s) / reach);
-      next_tip = next->tip;
-    }
-    if (next != pins.begin()) {
-      const Pin& last = *(next - 1);
-      from_last = time_s <= last.end_s ? 1 : 1 - min_jerk((time_s - last.end_s) / kReachTime);
-      last_tip = last.tip;
-    }
-    const auto slid = [lean](Point tip) {  // along its key, as the hand leans in
-      return Point{tip.x, std::max(std::min(tip.y, 30.0), tip.y - 0.85 * lean)};
-    };
-    finger.tip = mix(mix(rest, slid(last_tip), from_last), slid(next_tip), to_next);
-    finger.pressed = std::max(from_last * (1 - to_next), to_next);
+    place_tip(motion.pins[f], rest, lean, time_s, finger);
   }
   keep_order(pose.fingers, side);
   for (std::size_t f = 0; f < 5; ++f) {

@@ -31,6 +31,21 @@ void highlight(Limbs& limbs, float light, float spread, bool fingertip) {
   limb.fingertip = fingertip;
 }
 
+void add_forearm(Limbs& limbs, const HandPose& pose, double side, bool sleeve) {
+  // A cuff lies over the hand, a bare arm runs into it.
+  const Point elbow_side{pose.wrist.x - side * 4, pose.wrist.y + 60};
+  const Point end{pose.wrist.x, pose.wrist.y + (sleeve ? 4 : 12)};
+  add(limbs,
+      elbow_side,
+      end,
+      28,
+      sleeve ? 27 : 22,
+      sleeve ? 0.4F : 0.25F,
+      0,
+      sleeve ? 1.0F : 0.97F);
+  limbs.limb[limbs.count - 1].sleeve = sleeve;
+}
+
 }  // namespace
 
 Limbs hand_limbs(const HandPose& pose, Hand hand, bool sleeve) {
@@ -44,6 +59,9 @@ Limbs hand_limbs(const HandPose& pose, Hand hand, bool sleeve) {
   highlight(limbs, 0.07F, 0.9F, false);
   add(limbs, f[0].joint, f[0].tip, kJointRadius[0], kTipRadius[0], 0.40F, 0.25F, 1.0F);
   highlight(limbs, 0.13F, 0.6F, true);
+  if (!sleeve) {
+    add_forearm(limbs, pose, side, false);
+  }
   // Back of the hand, from the little finger's side inwards.
   for (std::size_t i : {4U, 3U, 1U, 2U}) {
     const double at = (static_cast<double>(i) - 2.4) * 10.5;
@@ -51,9 +69,9 @@ Limbs hand_limbs(const HandPose& pose, Hand hand, bool sleeve) {
     add(limbs, root, f[i].knuckle, 15, 10.5F, 0.20F, 0.2F, i == 2 ? 1.0F : 0.97F);
     highlight(limbs, 0.08F, 0.6F, false);
   }
-  const Point elbow_side{pose.wrist.x - side * 4, pose.wrist.y + 60};
-  add(limbs, elbow_side, pose.wrist, 26, 25, sleeve ? 0.4F : 0.25F, 0, sleeve ? 1.0F : 0.95F);
-  limbs.limb[limbs.count - 1].sleeve = sleeve;
+  if (sleeve) {
+    add_forearm(limbs, pose, side, true);
+  }
   for (std::size_t i : {4U, 3U, 1U, 2U}) {
     add(limbs, f[i].knuckle, f[i].joint, kBaseRadius[i], kJointRadius[i], 0.38F, 0.8F, 1.0F);
     highlight(limbs, 0.07F, 0.9F, false);

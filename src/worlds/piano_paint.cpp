@@ -144,7 +144,9 @@ void HandPainter::add_shadow(const SeenLimb& seen, float height_a, float height_
 
 void HandPainter::add_limb(const SeenLimb& seen) {
   const Limb& limb = seen.limb;
-  const Box box = box_of(limb, 0.5F * (pixel_x_ + seen.blur_x), 0.5F * (pixel_y_ + seen.blur_y));
+  const float foot_x = pixel_x_ + seen.blur_x, foot_y = pixel_y_ + seen.blur_y;
+  const float diagonal = std::hypot(foot_x, foot_y);
+  const Box box = box_of(limb, 0.25F * (foot_x + diagonal), 0.25F * (foot_y + diagonal));
   if (box.empty()) {
     return;
   }
@@ -157,8 +159,8 @@ void HandPainter::add_limb(const SeenLimb& seen) {
   p.inverse_length2 = 1 / std::max(1e-4F, p.bax * p.bax + p.bay * p.bay);
   p.ra = limb.ra;
   p.dr = limb.rb - limb.ra;
-  p.foot_x = pixel_x_ + seen.blur_x;
-  p.foot_y = pixel_y_ + seen.blur_y;
+  p.foot_x = foot_x;
+  p.foot_y = foot_y;
   p.light_x = -0.15F * look_.shadow_x * lamp;
   p.light_y = -0.15F * look_.shadow_y * lamp;
   p.edge = limb.edge;

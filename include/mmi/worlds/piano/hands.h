@@ -84,6 +84,8 @@ class MMI_API HandsPlan {
   void finger_hand(Hand hand, std::uint64_t seed);
   void add_leans(Hand hand, std::uint64_t seed);
   Point palm_at(const Motion& motion, double time_s) const;
+  static void place_tip(
+      const std::vector<Pin>& pins, Point rest, double lean, double time_s, FingerPose& finger);
   double lean_at(const Motion& motion, double time_s) const;
 
   std::vector<PlayedNote> notes_;
