@@ -26,7 +26,8 @@ add_library(mmi_flags INTERFACE)
 target_compile_options(mmi_flags INTERFACE -Wall -Wextra -Werror -Wno-unused-parameter)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # A time stamp inside the precompiled header would defeat ccache.
-  target_compile_options(mmi_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+  # libstdc++ 12's own std::stable_sort uses what it declares deprecated.
+  target_compile_options(mmi_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp" -Wno-deprecated-declarations)
 else()
   target_compile_options(mmi_flags INTERFACE -fpch-preprocess)
 endif()

@@ -16,6 +16,18 @@ torch::nn::Conv2d conv(
 
 }  // namespace
 
+const config::Schema& ResNetConfig::schema() {
+  static const config::Schema made =
+      config::Table<ResNetConfig>("resnet18", "ResNet18 in torchvision's layout")
+          .field("in_channels", &ResNetConfig::in_channels, "image channels", config::at_least(1))
+          .field("stem_kernel", &ResNetConfig::stem_kernel, "first kernel", config::at_least(1))
+          .field("stem_stride", &ResNetConfig::stem_stride, "first stride", config::at_least(1))
+          .field("stem_padding", &ResNetConfig::stem_padding, "first pad", config::at_least(0))
+          .field("classes", &ResNetConfig::classes, "outputs; 0: features", config::at_least(0))
+          .field("width", &ResNetConfig::width, "channel multiplier", config::above(0));
+  return made;
+}
+
 std::int64_t scaled_channels(std::int64_t channels, double width) {
   return std::max<std::int64_t>(1, std::llround(static_cast<double>(channels) * width));
 }

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "mmi/base/api.h"
+#include "mmi/base/config.h"
 #include "mmi/nn/unary_module.h"
 
 namespace mmi::encoders {
@@ -44,13 +45,15 @@ MMI_API torch::nn::Sequential basic_stage(
     std::int64_t in_channels, std::int64_t out_channels, std::int64_t stride);
 
 /// First convolution and size of a ResNet18; the defaults are torchvision's for RGB images.
-struct ResNetConfig {
+struct MMI_API ResNetConfig {
   std::int64_t in_channels = 3;
   std::int64_t stem_kernel = 7;
   std::int64_t stem_stride = 2;
   std::int64_t stem_padding = 3;
   std::int64_t classes = 0;  ///< outputs of `fc`; 0: no `fc`, features instead
   double width = 1;          ///< channel multiplier of every layer
+
+  static const config::Schema& schema();
 };
 
 /// ResNet18 in torchvision's layout and key names (conv1, bn1, layer{1..4}.{0,1}, fc).

@@ -16,6 +16,18 @@ encoders::ResNetConfig body_config(const ResNetBaselineConfig& config) {
 
 }  // namespace
 
+const config::Schema& ResNetBaselineConfig::schema() {
+  using C = ResNetBaselineConfig;
+  static const config::Schema made =
+      config::Table<C>("resnet_baseline", "the ResNet rows of Audeo's Table 3.1")
+          .field("in_frames", &C::in_frames, "grey frames per example", config::at_least(1))
+          .field("classes", &C::classes, "keys of the output range", config::at_least(1))
+          .field("width", &C::width, "channel multiplier of every layer", config::above(0))
+          .field("slope", &C::slope, "extra channel rising from 0 to 1 over the keyboard")
+          .field("aggregation", &C::aggregation, "classify the pooled maps of all four stages");
+  return made;
+}
+
 ResNetBaseline::ResNetBaseline(const ResNetBaselineConfig& config)
     : encoders::ResNet18(body_config(config)), baseline_config_(config) {
   MMI_CHECK(

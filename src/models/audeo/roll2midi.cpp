@@ -79,6 +79,23 @@ void check_roll(const torch::Tensor& roll) {
 
 }  // namespace
 
+const config::Schema& Roll2MidiGeneratorConfig::schema() {
+  using C = Roll2MidiGeneratorConfig;
+  static const config::Schema made =
+      config::Table<C>("roll2midi", "generator of Audeo's Roll2Midi: roll probabilities to a roll")
+          .field("width", &C::width, "channel multiplier of every layer", config::above(0))
+          .field("dropout", &C::dropout, "of the inner blocks", config::between(0, 0.99));
+  return made;
+}
+
+const config::Schema& Roll2MidiDiscriminatorConfig::schema() {
+  using C = Roll2MidiDiscriminatorConfig;
+  static const config::Schema made =
+      config::Table<C>("roll2midi_discriminator", "patch discriminator of Audeo's Roll2Midi")
+          .field("width", &C::width, "channel multiplier of every layer", config::above(0));
+  return made;
+}
+
 Roll2MidiGenerator::Roll2MidiGenerator(const Roll2MidiGeneratorConfig& config) : config_(config) {
   MMI_CHECK(
       ConfigError,

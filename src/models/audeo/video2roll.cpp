@@ -13,6 +13,18 @@ torch::nn::Conv2d conv(
 
 }  // namespace
 
+const config::Schema& Video2RollConfig::schema() {
+  using C = Video2RollConfig;
+  static const config::Schema made =
+      config::Table<C>("video2roll", "Video2RollNet of Audeo: five keyboard crops to key logits")
+          .field("in_frames", &C::in_frames, "grey frames per example", config::at_least(1))
+          .field("classes", &C::classes, "keys of the output range", config::at_least(1))
+          .field("width", &C::width, "channel multiplier of every layer", config::above(0))
+          .field("frb", &C::frb, "feature refinement blocks (off: ablation)")
+          .field("correlation", &C::correlation, "softmax gate (off: the pyramid maps are added)");
+  return made;
+}
+
 FeatureTransform::FeatureTransform(
     std::int64_t in_channels,
     std::int64_t out_channels,

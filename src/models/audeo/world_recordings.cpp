@@ -213,6 +213,7 @@ std::vector<piano::PieceSpec> world_pieces(const WorldRecordingsConfig& config) 
   counts.train = config.train_pieces;
   counts.val = config.valid_pieces;
   counts.test = config.test_pieces;
+  counts.variant = std::min(counts.variant, config.train_pieces);
   std::vector<piano::PieceSpec> specs = piano::list_pieces(
       config.seed,
       counts,

@@ -3,19 +3,21 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <memory>
 
 #include "mmi/base/api.h"
+#include "mmi/base/config.h"
 #include "mmi/encoders/resnet.h"
 
 namespace mmi::models::audeo {
 
-struct ResNetBaselineConfig {
+struct MMI_API ResNetBaselineConfig {
   std::int64_t in_frames = 5;  ///< grey frames stacked as channels
   std::int64_t classes = 51;   ///< keys of the output range
   double width = 1;            ///< channel multiplier of every layer
   bool slope = false;          ///< add a channel that rises from 0 (left) to 1 (right)
   bool aggregation = false;    ///< classify the pooled maps of all four stages, not of the last
+
+  static const config::Schema& schema();
 };
 
 /// The "ResNet" rows of Table 3.1 (after Koepke et al., ICASSP 2020): ResNet18 in torchvision's

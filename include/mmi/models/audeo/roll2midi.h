@@ -9,17 +9,22 @@
 #include <memory>
 
 #include "mmi/base/api.h"
+#include "mmi/base/config.h"
 #include "mmi/nn/unary_module.h"
 
 namespace mmi::models::audeo {
 
-struct Roll2MidiGeneratorConfig {
+struct MMI_API Roll2MidiGeneratorConfig {
   double width = 1;      ///< channel multiplier of every layer
-  double dropout = 0.5;  ///< of the inner blocks
+  double dropout = 0.5;  ///< of the inner blocks, in [0, 1)
+
+  static const config::Schema& schema();
 };
 
-struct Roll2MidiDiscriminatorConfig {
+struct MMI_API Roll2MidiDiscriminatorConfig {
   double width = 1;  ///< channel multiplier of every layer
+
+  static const config::Schema& schema();
 };
 
 /// Maps of the generator, each (B, C, K, T).

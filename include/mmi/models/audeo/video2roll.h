@@ -7,18 +7,22 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "mmi/base/api.h"
+#include "mmi/base/config.h"
 #include "mmi/nn/unary_module.h"
 
 namespace mmi::models::audeo {
 
-struct Video2RollConfig {
+struct MMI_API Video2RollConfig {
   std::int64_t in_frames = 5;  ///< grey frames stacked as channels
   std::int64_t classes = 51;   ///< keys of the output range
   double width = 1;            ///< channel multiplier of every layer
   bool frb = true;             ///< feature refinement; off: branches pass unrefined
   bool correlation = true;     ///< softmax gate; off: the three pyramid maps are added
+
+  static const config::Schema& schema();
 };
 
 /// Feature transform block of Video2RollNet (conv0, conv1, bn1, conv2). The 1x1 `conv0` is padded

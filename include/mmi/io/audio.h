@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mmi/base/api.h"
+
+namespace mmi::io {
+
+/// Interleaved samples, nominally in [-1, 1].
+struct Audio {
+  int sample_rate_hz = 0;
+  int channels = 1;
+  std::vector<float> samples;
+
+  /// Samples per channel.
+  std::int64_t length() const {
+    return channels > 0 ? static_cast<std::int64_t>(samples.size()) / channels : 0;
+  }
+
+  double duration_s() const {
+    return sample_rate_hz > 0 ? static_cast<double>(length()) / sample_rate_hz : 0;
+  }
+};
+
+struct AudioReadOptions {
+  double start_s = 0;
+  double max_duration_s = std::numeric_limits<double>::infinity();
+};
+
+/// Reads a sound file. `.wav` by our own bounded parser (PCM 8, 16, 24, 32 bits and float 32, 64),
+/// FLAC, Ogg, AIFF and others by libsndfile; mp3, m4a and the sound of videos by FFmpeg (a track
+/// that begins later than its video is padded with silence). Integers are divided by 2^(bits-1).
+/// Limits: 64 channels, 1 to 768,000 Hz, 2^28 samples in memory (read long files in pieces).
+/// `DataError` with the path; `NotBuiltError` for all but `.wav` without MMI_MEDIA.
+MMI_API Audio read_audio(const std::filesystem::path& path, const AudioReadOptions& options = {});
+
+enum class WavType { kPcm16, kPcm24, kPcm32, kFloat32 };
+
+/// Writes `.wav` atomically; needs no media library. Integers are round(x * 2^(bits-1)), clipped.
+/// A sample that is not finite is a `NumericError`.
+MMI_API void write_wav(
+    const std::filesystem::path& path,
+    std::span<const float> samples,
+    int channels,
+    int sample_rate_hz,
+    WavType type = WavType::kPcm16);
+MMI_API void write_wav(
+    const std::filesystem::path& path, const Audio& audio, WavType type = WavType::kPcm16);
+
+/// Bytes of a WAV file in memory.
+MMI_API Audio parse_wav(
+    std::span<const std::uint8_t> bytes,
+    const std::string& name,
+    const AudioReadOptions& options = {});
+MMI_API std::vector<std::uint8_t> encode_wav(const Audio& audio, WavType type = WavType::kPcm16);
+
+/// By soxr "very high quality"; the length becomes round(length * to / from). `NotBuiltError`
+/// without MMI_MEDIA.
+MMI_API Audio resample(const Audio& audio, int to_sample_rate_hz);
+
+/// The mean of the channels.
+MMI_API Audio to_mono(const Audio& audio);
+
+}  // namespace mmi::io
