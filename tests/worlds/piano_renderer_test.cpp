@@ -158,7 +158,7 @@ TEST(PianoRenderer, SmallSizesShowTheSamePictureAsShrinkingALargeOne) {
   // At a whole ratio both are averages of one fine grid. At others the large picture's own pixels
   // smear thin lines once more: the small picture is the sharper one.
   for (const auto [width, height, mean_limit, worst_limit] :
-       {std::tuple{450, 50, 0.5, 30}, std::tuple{452, 36, 2.5, 60}, std::tuple{452, 68, 2.5, 60}}) {
+       {std::tuple{450, 50, 0.5, 60}, std::tuple{452, 36, 2.5, 60}, std::tuple{452, 68, 2.5, 60}}) {
     RenderConfig config = large;
     config.width = width;
     config.height = height;
