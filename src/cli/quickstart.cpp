@@ -32,7 +32,7 @@ namespace audeo = models::audeo;
 namespace fs = std::filesystem;
 
 constexpr const char* kPiece = "audeo/pieces/bwv772.yaml";
-constexpr std::uint64_t kPieceSeed = 772;  // performance and camera: in no split of the world
+constexpr std::uint64_t kPieceSeed = 772;  // of the performance: in no split of the world
 
 /// F1 of one piece, percent, official per-frame averages.
 struct PieceScores {
@@ -251,7 +251,9 @@ int run_quickstart(const Command& command) {
   worlds::piano::PieceSpec spec;
   spec.name = "BWV 772 (real piece)";
   spec.performance_seed = kPieceSeed;
-  spec.camera_seed = kPieceSeed;
+  // A new piece by the player whom the networks have watched.
+  spec.camera_seed =
+      audeo::studio_seed(models.video2roll().config().recordings).value_or(kPieceSeed);
   const worlds::piano::Piece piece =
       worlds::piano::make_piece(music::read_score(runs::find_config(kPiece)), spec);
   const fs::path clip = out / "bwv772_silent.mp4";

@@ -20,9 +20,8 @@ const config::Schema& ResNetBaselineConfig::schema() {
   using C = ResNetBaselineConfig;
   static const config::Schema made =
       config::Table<C>("resnet_baseline", "the ResNet rows of Audeo's Table 3.1")
-          .field("in_frames", &C::in_frames, "grey frames per example", config::at_least(1))
-          .field("classes", &C::classes, "keys of the output range", config::at_least(1))
           .field("width", &C::width, "channel multiplier of every layer", config::above(0))
+          .field("readout", &C::readout, "global as published, or columns kept apart")
           .field("slope", &C::slope, "extra channel rising from 0 to 1 over the keyboard")
           .field("aggregation", &C::aggregation, "classify the pooled maps of all four stages");
   return made;
@@ -43,7 +42,14 @@ ResNetBaseline::ResNetBaseline(const ResNetBaselineConfig& config)
       features += channels;
     }
   }
-  fc = register_module("fc", torch::nn::Linear(features, config.classes));
+  MMI_CHECK(
+      ConfigError,
+      !config.aggregation || config.readout == Readout::kGlobal,
+      "the resnet's aggregation joins maps of different widths; use it with readout: global");
+  fc = register_module(
+      "fc",
+      torch::nn::Linear(
+          readout_size(config.readout, features, config.input_width), config.classes));
 }
 
 torch::Tensor ResNetBaseline::forward(const torch::Tensor& frames) {
@@ -61,7 +67,7 @@ torch::Tensor ResNetBaseline::forward(const torch::Tensor& frames) {
   }
   const auto maps = stages(input);
   if (!baseline_config_.aggregation) {
-    return fc(maps[3].mean({2, 3}));
+    return fc(read_out(baseline_config_.readout, maps[3]));
   }
   std::vector<torch::Tensor> pooled;
   for (const torch::Tensor& map : maps) {

@@ -20,6 +20,7 @@ void register_audeo() {
         Video2RollNet::check_input_size(args.height, args.width);
         config.in_frames = args.frames;
         config.classes = args.keys;
+        config.input_width = args.width;
         return std::make_shared<Video2RollNet>(config);
       });
   models.add<ResNetBaselineConfig>(
@@ -28,6 +29,7 @@ void register_audeo() {
       [](ResNetBaselineConfig config, const FrameModel::BuildArgs& args) {
         config.in_frames = args.frames;
         config.classes = args.keys;
+        config.input_width = args.width;
         return std::make_shared<ResNetBaseline>(config);
       });
   models.add<EncoderHeadConfig>(

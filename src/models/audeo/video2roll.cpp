@@ -17,14 +17,13 @@ const config::Schema& Video2RollConfig::schema() {
   using C = Video2RollConfig;
   static const config::Schema made =
       config::Table<C>("video2roll", "Video2RollNet of Audeo: five keyboard crops to key logits")
-          .field("in_frames", &C::in_frames, "grey frames per example", config::at_least(1))
-          .field("classes", &C::classes, "keys of the output range", config::at_least(1))
           .field("width", &C::width, "channel multiplier of the ResNet stages", config::above(0))
           .field(
               "pyramid_width",
               &C::pyramid_width,
               "channel multiplier of the pyramid above them (0: the same)",
               config::at_least(0))
+          .field("readout", &C::readout, "global as published, or columns kept apart")
           .field("frb", &C::frb, "feature refinement blocks (off: ablation)")
           .field("correlation", &C::correlation, "softmax gate (off: the pyramid maps are added)");
   return made;
@@ -109,7 +108,9 @@ void Video2RollNet::register_parts() {
   if (config_.correlation) {
     conv2 = register_module("conv2", conv(map, map, 1, 0, true));
   }
-  fc = register_module("fc", torch::nn::Linear(map, config_.classes));
+  fc = register_module(
+      "fc",
+      torch::nn::Linear(readout_size(config_.readout, map, config_.input_width), config_.classes));
 }
 
 torch::Tensor Video2RollNet::forward(const torch::Tensor& frames) {
@@ -150,7 +151,7 @@ Video2RollActivations Video2RollNet::activations(const torch::Tensor& frames) {
   } else {
     out = a.p2 + a.p3 + a.p4;
   }
-  a.before_fc = out.mean({2, 3});
+  a.before_fc = read_out(config_.readout, out);
   a.logits = fc(a.before_fc);
   return a;
 }

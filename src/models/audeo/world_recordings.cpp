@@ -9,6 +9,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/progress.h"
+#include "mmi/models/audeo/clip.h"
 #include "mmi/worlds/piano/renderer.h"
 
 namespace mmi::models::audeo {
@@ -201,6 +202,10 @@ const config::Schema& WorldRecordingsConfig::schema() {
           .field("duration_s", &WorldRecordingsConfig::duration_s, "per piece", config::above(1))
           .field("hard", &WorldRecordingsConfig::hard, "sound decays fast and has a long tail")
           .field(
+              "one_studio",
+              &WorldRecordingsConfig::one_studio,
+              "one camera, light, keyboard and player for all pieces, as in the published videos")
+          .field(
               "memory_mb",
               &WorldRecordingsConfig::memory_mb,
               "a split larger than this is rendered at every read",
@@ -224,16 +229,22 @@ std::vector<piano::PieceSpec> world_pieces(const WorldRecordingsConfig& config) 
     if (spec.split == "val") {
       spec.split = "valid";
     }
+    if (config.one_studio) {
+      spec.camera_seed = specs.front().camera_seed;
+    }
   }
   return specs;
 }
 
-std::shared_ptr<const Recording> rendered_recording(
-    const piano::Piece& piece, std::int64_t height, std::int64_t width) {
-  piano::RenderConfig size;
-  size.height = static_cast<int>(height);
-  size.width = static_cast<int>(width);
-  return std::make_shared<RenderedRecording>(piece, size);
+std::optional<std::uint64_t> studio_seed(const config::Component<Recordings>& recordings) {
+  if (recordings.name != "piano_world" || !recordings.config) {
+    return {};
+  }
+  const auto& world = *static_cast<const WorldRecordingsConfig*>(recordings.config.get());
+  if (!world.one_studio) {
+    return {};
+  }
+  return world_pieces(world).front().camera_seed;
 }
 
 void register_world_recordings() {

@@ -17,6 +17,7 @@ struct WorldRecordingsConfig {
   int test_pieces = 3;
   double duration_s = 60;
   bool hard = true;
+  bool one_studio = false;  ///< one camera, light and keyboard for all pieces
   double memory_mb = 4000;
 
   static const config::Schema& schema();
@@ -24,9 +25,6 @@ struct WorldRecordingsConfig {
 
 /// Splits are called train, valid, test, variant, unseen.
 MMI_API std::vector<worlds::piano::PieceSpec> world_pieces(const WorldRecordingsConfig& config);
-
-MMI_API std::shared_ptr<const Recording> rendered_recording(
-    const worlds::piano::Piece& piece, std::int64_t height, std::int64_t width);
 
 void register_world_recordings();
 

@@ -7,6 +7,7 @@
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
 #include "mmi/encoders/resnet.h"
+#include "mmi/models/audeo/readout.h"
 
 namespace mmi::models::audeo {
 
@@ -14,8 +15,10 @@ struct MMI_API ResNetBaselineConfig {
   std::int64_t in_frames = 5;  ///< grey frames stacked as channels
   std::int64_t classes = 51;   ///< keys of the output range
   double width = 1;            ///< channel multiplier of every layer
-  bool slope = false;          ///< add a channel that rises from 0 (left) to 1 (right)
-  bool aggregation = false;    ///< classify the pooled maps of all four stages, not of the last
+  Readout readout = Readout::kGlobal;
+  std::int64_t input_width = 0;  ///< W; needed by readout columns
+  bool slope = false;            ///< add a channel that rises from 0 (left) to 1 (right)
+  bool aggregation = false;      ///< classify the pooled maps of all four stages, not of the last
 
   static const config::Schema& schema();
 };

@@ -2,7 +2,9 @@
 
 #include <torch/types.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "mmi/base/api.h"
 #include "mmi/models/audeo/recordings.h"
@@ -25,6 +27,10 @@ MMI_API TruthRolls truth_rolls(const worlds::piano::Piece& piece, std::int64_t f
 
 /// The pseudo ground truth as notes.
 MMI_API music::Notes heard_notes(const worlds::piano::Piece& piece);
+
+/// Camera seed that all pieces of a `piano_world` with `one_studio` share; empty for other
+/// recordings.
+MMI_API std::optional<std::uint64_t> studio_seed(const config::Component<Recordings>& recordings);
 
 /// Writes recordings in the published layout: "train" and "valid" into training/, "test" into
 /// testing/, JPEG stills of `height` x `width`, labels, 50-frame rolls.

@@ -11,6 +11,7 @@
 
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
+#include "mmi/models/audeo/readout.h"
 #include "mmi/nn/unary_module.h"
 
 namespace mmi::models::audeo {
@@ -22,8 +23,10 @@ struct MMI_API Video2RollConfig {
   /// Of the pyramid above them; 0: as `width`. A thin ResNet with the published 128 maps keeps more
   /// outputs than keys: 32 maps cannot tell 51 keys apart.
   double pyramid_width = 0;
-  bool frb = true;          ///< feature refinement; off: branches pass unrefined
-  bool correlation = true;  ///< softmax gate; off: the three pyramid maps are added
+  Readout readout = Readout::kGlobal;
+  std::int64_t input_width = 0;  ///< W; needed by readout columns
+  bool frb = true;               ///< feature refinement; off: branches pass unrefined
+  bool correlation = true;       ///< softmax gate; off: the three pyramid maps are added
 
   static const config::Schema& schema();
 };
