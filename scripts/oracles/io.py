@@ -6,6 +6,7 @@ Versions used are noted in tests/data/io/origin.json.
 
 import io as bytes_io
 import json
+import subprocess
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +44,13 @@ def safetensors() -> None:
 
 def note_rows(midi: pretty_midi.PrettyMIDI) -> list:
     rows = [
-        [float(note.start), float(note.end), int(note.pitch), int(note.velocity), int(instrument.program)]
+        [
+            float(note.start),
+            float(note.end),
+            int(note.pitch),
+            int(note.velocity),
+            int(instrument.program),
+        ]
         for instrument in midi.instruments
         for note in instrument.notes
     ]
@@ -59,7 +66,9 @@ def midi() -> None:
             start = 0.21 * i + rng.uniform(0, 0.05)
             pitch = int(36 + (i * 7) % 50)
             instrument.notes.append(
-                pretty_midi.Note(int(rng.integers(1, 128)), pitch, start, start + rng.uniform(0.05, 1))
+                pretty_midi.Note(
+                    int(rng.integers(1, 128)), pitch, start, start + rng.uniform(0.05, 1)
+                )
             )
         instrument.control_changes.append(pretty_midi.ControlChange(64, 127, 1.0))
         instrument.control_changes.append(pretty_midi.ControlChange(64, 0, 2.5))
@@ -74,12 +83,14 @@ def midi() -> None:
         conductor.append(mido.MetaMessage("set_tempo", tempo=tempo, time=0 if i == 0 else 611))
     keys.append(mido.MetaMessage("track_name", name="right hand", time=0))
     keys.append(mido.Message("program_change", program=6, time=0))
-    for i in range(150):
+    for _ in range(150):
         pitch = int(rng.integers(50, 56))
         kind = rng.uniform()
         gap = int(rng.integers(0, 120))
         if kind < 0.55:
-            keys.append(mido.Message("note_on", note=pitch, velocity=int(rng.integers(1, 128)), time=gap))
+            keys.append(
+                mido.Message("note_on", note=pitch, velocity=int(rng.integers(1, 128)), time=gap)
+            )
         elif kind < 0.8:
             keys.append(mido.Message("note_on", note=pitch, velocity=0, time=gap))
         elif kind < 0.95:
@@ -159,12 +170,104 @@ def pictures() -> None:
     np.save(OUT / "gray.png.npy", np.asarray(Image.fromarray(rgb).convert("L")))
 
 
+def ffmpeg(*arguments: str, data: bytes = b"") -> bytes:
+    command = ["ffmpeg", "-v", "error", "-y", *arguments]
+    return subprocess.run(command, input=data, check=True, capture_output=True).stdout
+
+
+def videos() -> None:
+    # Frame i is flat with level 5 i + 10, so a decoded level tells which frame it is.
+    n, width, height = 40, 32, 16
+    levels = (5 * np.arange(n) + 10).astype(np.uint8)
+    raw = np.repeat(levels, width * height).tobytes()
+    size = f"{width}x{height}"
+    source = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", size, "-r", "30000/1001", "-i", "-")
+    coded = ("-c:v", "libx264", "-crf", "4", "-pix_fmt", "yuv420p", "-bf", "2", "-g", "12")
+    ffmpeg(*source, *coded, str(OUT / "levels.mp4"), data=raw)
+    uneven = "setpts='(N+0.45*mod(N\\,3)+0.3*gt(N\\,20))/(30*TB)'"
+    ffmpeg(
+        *source,
+        "-vf",
+        uneven,
+        "-fps_mode",
+        "vfr",
+        *coded,
+        "-video_track_timescale",
+        "90000",
+        str(OUT / "uneven.mp4"),
+        data=raw,
+    )
+    picks = {}
+    for name in ("levels", "uneven"):
+        for fps in ("25", "60", "10", "24000/1001"):
+            out = ffmpeg(
+                "-i",
+                str(OUT / f"{name}.mp4"),
+                "-vf",
+                f"fps={fps}",
+                "-fps_mode",
+                "passthrough",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "gray",
+                "-",
+            )
+            frames = np.frombuffer(out, np.uint8).reshape(-1, height, width)
+            indices = (frames[:, 8, 16].astype(int) - 10 + 2) // 5
+            picks[f"{name} {fps}"] = [int(i) for i in indices]
+    (OUT / "fps_picks.json").write_text(json.dumps(picks))
+
+    # Colour of common kinds: as ffmpeg turns it to RGB, and PIL turns that to gray.
+    kinds = {
+        "bt601": ("-pix_fmt", "yuv420p", "-colorspace", "smpte170m", "-color_range", "tv"),
+        "bt709": (
+            "-vf",
+            "scale=out_color_matrix=bt709",
+            "-pix_fmt",
+            "yuv420p",
+            "-colorspace",
+            "bt709",
+        ),
+        "full": ("-vf", "scale=out_range=full", "-pix_fmt", "yuvj420p"),
+    }
+    for name, options in kinds.items():
+        path = str(OUT / f"color_{name}.mp4")
+        ffmpeg(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=96x64:r=10:d=0.3",
+            *options,
+            "-c:v",
+            "libx264",
+            "-crf",
+            "12",
+            path,
+        )
+        rgb = ffmpeg(
+            "-i",
+            path,
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-sws_flags",
+            "bicubic+accurate_rnd+full_chroma_int",
+            "-",
+        )
+        frames = np.frombuffer(rgb, np.uint8).reshape(-1, 64, 96, 3)
+        np.save(OUT / f"color_{name}.npy", frames[1])
+        np.save(OUT / f"color_{name}_gray.npy", np.asarray(Image.fromarray(frames[1]).convert("L")))
+
+
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    for make in (safetensors, midi, sound, arrays, pictures):
+    for make in (safetensors, midi, sound, arrays, pictures, videos):
         make()
     names = ("safetensors", "torch", "mido", "pretty_midi", "soundfile", "soxr", "numpy", "pillow")
     origin = {name: version(name) for name in names}
+    origin["ffmpeg"] = ffmpeg("-version").decode().split()[2]
     origin["made by"] = "scripts/oracles/io.py"
     (OUT / "origin.json").write_text(json.dumps(origin, indent=1) + "\n")
 

@@ -217,7 +217,7 @@ void write_page(
 int run_quickstart(const Command& command) {
   const auto start = std::chrono::steady_clock::now();
   const fs::path out = command.value("--out", "quickstart");
-  make_directories(out);
+  mmi::create_directories(out);
   at::set_num_threads(static_cast<int>(std::thread::hardware_concurrency()));
   const Models models = train_chain(command, out);
   const torch::NoGradGuard no_grad;

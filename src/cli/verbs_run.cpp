@@ -84,7 +84,7 @@ int run_generate(const Command& command) {
   const std::string out = command.value("--out");
   request.out = out.empty() ? run->info.path / "samples" / request.input.stem() : fs::path(out);
   if (request.out.has_parent_path()) {
-    make_directories(request.out.parent_path());
+    mmi::create_directories(request.out.parent_path());
   }
   for (const char* option : {"crop", "program", "truth"}) {
     const std::string value = command.value(std::string("--") + option);

@@ -40,14 +40,14 @@ std::string shortened(const std::string& name, std::size_t most) {
 }
 
 /// One bar with its name on the left and its value on the right.
-std::string drawn_bar(const Bar& bar, const Axis& x, double name_width, double middle) {
+std::string drawn_bar(const Bar& bar, const Axis& x, double name_width, double middle, bool quiet) {
   std::string tip = format("{}: {:.5g}", bar.name, bar.value);
   if (bar.interval) {
     tip += format(" [{:.5g}, {:.5g}]", bar.interval->first, bar.interval->second);
   }
   const auto room = static_cast<std::size_t>(name_width / kDigit + 0.5);
   std::string svg =
-      format("<g class=\"{}\"><title>{}</title>", bar.highlight ? "c1" : "c0", escape_html(tip));
+      format("<g class=\"{}\"><title>{}</title>", quiet ? "c0 quiet" : "c0", escape_html(tip));
   svg += text_at(
       name_width + 4,
       middle + 4.5,
@@ -108,8 +108,10 @@ std::string bars_figure(
     svg += line_at(x.at(tick), top, x.at(tick), bottom, tick == 0 ? "axis" : "grid-line");
     svg += text_at(x.at(tick), bottom + 20, "middle", tick_text(tick));
   }
+  const bool any = std::any_of(bars.begin(), bars.end(), [](const Bar& b) { return b.highlight; });
   for (std::size_t i = 0; i < bars.size(); ++i) {
-    svg += drawn_bar(bars[i], x, name_width, top + kPitch * (static_cast<double>(i) + 0.5));
+    const double middle = top + kPitch * (static_cast<double>(i) + 0.5);
+    svg += drawn_bar(bars[i], x, name_width, middle, any && !bars[i].highlight);
   }
   if (options.reference && x.shows(*options.reference)) {
     const double at = x.at(*options.reference);

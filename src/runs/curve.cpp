@@ -12,6 +12,8 @@ namespace mmi::runs {
 namespace {
 
 constexpr std::size_t kMostHits = 120;  // tooltips a line
+// A line of fewer points shows its values: a moving average would lag behind them.
+constexpr std::size_t kFewestToSmooth = 200;
 
 struct Point {
   double x;
@@ -156,7 +158,7 @@ std::string drawn_lines(
     const auto raw = pieces_of(s.x, s.y, x, y);
     const std::string dash = i < kColours ? "" : " dashed";
     out += format("<g class=\"c{}\">", i % kColours);
-    if (options.smoothing > 0) {
+    if (options.smoothing > 0 && s.x.size() >= kFewestToSmooth) {
       const auto calm = pieces_of(s.x, smoothed(s.y, options.smoothing), x, y);
       out += path_of(raw, "line faint" + dash) + path_of(calm, "line" + dash);
       out += hits_of(calm, s, options);

@@ -20,7 +20,7 @@ h2{font-size:1.35rem;line-height:1.3;letter-spacing:-.01em;margin:3rem 0 1rem;sc
 h3{font-size:1.05rem;margin:2rem 0 .5rem}
 p{margin:.75rem 0;max-width:44rem}
 a{color:var(--accent);text-underline-offset:.15em}
-.subtitle{color:var(--soft);font-size:1.1rem;margin:.5rem 0 0}
+.subtitle{color:var(--soft);font-size:1.1rem;margin:.5rem 0 0;max-width:none}
 nav{display:flex;flex-wrap:wrap;gap:.4rem 1.25rem;margin-top:1.5rem;padding-top:1rem;
 border-top:1px solid var(--line);font-size:.9rem}
 nav a{text-decoration:none}
@@ -34,7 +34,7 @@ font-variant-numeric:tabular-nums}
 .stats span{display:block;font-size:.9rem}
 .stats small{display:block;color:var(--soft);font-size:.8rem}
 .side{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.25rem;
-margin:1.25rem 0;align-items:start}
+margin:1.25rem 0}
 .side>*{margin:0;min-width:0}
 .scroll{overflow-x:auto;padding:.35rem .5rem}
 table{border-collapse:collapse;width:100%;font-size:.93rem;font-variant-numeric:tabular-nums}
@@ -66,6 +66,7 @@ svg .strong{font-weight:650}
 .faint{stroke-width:1;stroke-opacity:.3}
 .dashed{stroke-dasharray:6 5}
 .bar{fill:var(--c);fill-opacity:.85}
+.quiet .bar{fill-opacity:.42}
 .whisker{stroke:var(--ink);stroke-width:1.5}
 .hit circle{fill:transparent}
 .hit:hover .dot{fill:var(--c);stroke:var(--card);stroke-width:1.5}

@@ -225,7 +225,7 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
       return open(info.path, run->config.device);
     }
   }
-  make_directories(info.path);
+  mmi::create_directories(info.path);
   const RunLock lock(info.path);
   if (options.again) {
     fs::remove_all(info.path / "checkpoints");
@@ -326,7 +326,7 @@ Metrics evaluate(Run& run, const std::string& split) {
   for (const auto& [name, value] : metrics) {
     object[name] = value;
   }
-  make_directories(run.info.path / "eval");
+  mmi::create_directories(run.info.path / "eval");
   atomic_write(run.info.path / "eval" / (split + ".json"), object.dump(1) + "\n");
   return metrics;
 }
@@ -338,7 +338,7 @@ void export_bundle(const fs::path& run, const fs::path& out) {
     const RunInfo info = read_info(source);
     MMI_CHECK(CheckpointError, info.finished, "{} is not finished", source.string());
     const fs::path target = out / "runs" / (info.task + "-" + info.id);
-    make_directories(target / "checkpoints");
+    mmi::create_directories(target / "checkpoints");
     for (const char* file : {"config.yaml", "run.json"}) {
       fs::copy_file(source / file, target / file, fs::copy_options::overwrite_existing);
     }

@@ -31,19 +31,18 @@ void highlight(Limbs& limbs, float light, float spread, bool fingertip) {
   limb.fingertip = fingertip;
 }
 
+// A cuff lies across the hand, a bare arm runs into it.
 void add_forearm(Limbs& limbs, const HandPose& pose, double side, bool sleeve) {
-  // A cuff lies over the hand, a bare arm runs into it.
   const Point elbow_side{pose.wrist.x - side * 4, pose.wrist.y + 60};
-  const Point end{pose.wrist.x, pose.wrist.y + (sleeve ? 4 : 12)};
-  add(limbs,
-      elbow_side,
-      end,
-      28,
-      sleeve ? 27 : 22,
-      sleeve ? 0.4F : 0.25F,
-      0,
-      sleeve ? 1.0F : 0.97F);
-  limbs.limb[limbs.count - 1].sleeve = sleeve;
+  if (sleeve) {
+    const double cuff = pose.wrist.y + 2;
+    add(limbs, {pose.wrist.x - 17, cuff}, {pose.wrist.x + 17, cuff}, 20, 20, 0.3F, 0, 1.0F);
+    limbs.limb[limbs.count - 1].sleeve = true;
+    add(limbs, elbow_side, {pose.wrist.x, cuff + 8}, 40, 36, 0.3F, 0, 1.0F);
+    limbs.limb[limbs.count - 1].sleeve = true;
+  } else {
+    add(limbs, elbow_side, {pose.wrist.x, pose.wrist.y + 12}, 28, 22, 0.25F, 0, 0.97F);
+  }
 }
 
 }  // namespace

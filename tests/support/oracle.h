@@ -4,17 +4,17 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "mmi/base/hash.h"
+#include "mmi/io/npy.h"
 #include "mmi/nn/state.h"
+#include "mmi/tensor/array.h"
 
 /// Parity with official networks: the fill rule, the stored outputs, the comparison.
 /// Element i of the tensor named `key` comes from splitmix64 of (FNV-1a of the key) + (i + 1) *
@@ -85,49 +85,11 @@ inline void fill_by_rule(const torch::nn::Module& module, const Json& keys) {
   }
 }
 
-/// Arrays of an uncompressed .npz with little-endian float32 and float64 members, as numpy.savez
-/// writes it.
-inline std::map<std::string, torch::Tensor> read_stored_npz(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto number = [&bytes](std::size_t at, int size) {
-    std::uint64_t value = 0;
-    for (int i = size; i-- > 0;) {
-      value = value << 8 | static_cast<unsigned char>(bytes.at(at + static_cast<std::size_t>(i)));
-    }
-    return static_cast<std::size_t>(value);
-  };
-  std::map<std::string, torch::Tensor> arrays;
-  for (std::size_t at = bytes.find("PK\x01\x02"); at != std::string::npos;
-       at = bytes.find("PK\x01\x02", at + 4)) {
-    EXPECT_EQ(number(at + 10, 2), 0U) << path << ": compressed members are not read here";
-    const std::string name = bytes.substr(at + 46, number(at + 28, 2));
-    const std::size_t local = number(at + 42, 4);
-    const std::size_t npy = local + 30 + number(local + 26, 2) + number(local + 28, 2);
-    const std::size_t header_size = number(npy + 8, 2);
-    const std::string header = bytes.substr(npy + 10, header_size);
-    const bool wide = header.find("'<f8'") != std::string::npos;
-    EXPECT_TRUE(wide || header.find("'<f4'") != std::string::npos) << header;
-    std::vector<std::int64_t> shape;
-    std::int64_t count = 1;
-    const char* text = header.c_str() + header.find('(') + 1;
-    for (char* end = nullptr; *text != ')'; text = end + std::strspn(end, ", ")) {
-      shape.push_back(std::strtoll(text, &end, 10));
-      count *= shape.back();
-    }
-    torch::Tensor array = torch::empty(shape, wide ? torch::kDouble : torch::kFloat);
-    const std::size_t size = static_cast<std::size_t>(count) * (wide ? 8 : 4);
-    std::memcpy(array.data_ptr(), bytes.substr(npy + 10 + header_size, size).data(), size);
-    arrays[name.substr(0, name.size() - 4)] = array;  // without ".npy"
-  }
-  return arrays;
-}
-
 /// One network of oracle.json with its stored tensors.
 class Oracle {
  public:
   Oracle(const std::filesystem::path& folder, const std::string& network)
-      : arrays_(read_stored_npz(folder / (network + ".npz"))) {
+      : arrays_(io::read_npz(folder / (network + ".npz"))) {
     std::ifstream file(folder / "oracle.json");
     for (const Json& item : Json::parse(file)["networks"]) {
       if (item["name"] == network) {
@@ -175,7 +137,7 @@ class Oracle {
       }
       ASSERT_EQ(ours.sizes().vec(), item["shape"].get<std::vector<std::int64_t>>()) << name;
       const auto slice = item[wide ? "f64_slice" : "slice"].get<std::string>();
-      const torch::Tensor stored = arrays_.at(item[wide ? "f64_npz" : "npz"]).flatten();
+      const torch::Tensor stored = to_tensor(arrays_.at(item[wide ? "f64_npz" : "npz"])).flatten();
       const std::int64_t step = slice == "full" ? 1 : std::stoll(slice.substr(8));
       const torch::Tensor kept =
           ours.detach().contiguous().flatten().slice(0, 0, std::nullopt, step);
@@ -189,7 +151,7 @@ class Oracle {
 
  private:
   Json json_;
-  std::map<std::string, torch::Tensor> arrays_;
+  std::map<std::string, io::Array> arrays_;
 };
 
 }  // namespace mmi::testing

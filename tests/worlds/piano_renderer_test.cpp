@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "mmi/base/errors.h"
@@ -153,7 +155,10 @@ TEST(PianoRenderer, SmallSizesShowTheSamePictureAsShrinkingALargeOne) {
   RenderConfig large;
   large.noise = false;
   Renderer reference(piece, large);
-  for (const auto [width, height] : {std::pair{452, 36}, std::pair{452, 68}}) {
+  // At a whole ratio both are averages of one fine grid. At others the large picture's own pixels
+  // smear thin lines once more: the small picture is the sharper one.
+  for (const auto [width, height, mean_limit, worst_limit] :
+       {std::tuple{450, 50, 0.5, 60}, std::tuple{452, 36, 2.5, 60}, std::tuple{452, 68, 2.5, 60}}) {
     RenderConfig config = large;
     config.width = width;
     config.height = height;
@@ -172,8 +177,8 @@ TEST(PianoRenderer, SmallSizesShowTheSamePictureAsShrinkingALargeOne) {
     }
     std::printf(
         "%d x %d: mean error %.2f, worst %.1f grey levels\n", width, height, sum / count, worst);
-    EXPECT_LT(sum / count, 1.5);
-    EXPECT_LT(worst, 60);
+    EXPECT_LT(sum / count, mean_limit);
+    EXPECT_LT(worst, worst_limit);
   }
 }
 
@@ -193,6 +198,15 @@ TEST(PianoRenderer, NoiseHasTheStatedStrength) {
   }
   EXPECT_GT(std::sqrt(squares / count), 1.9);
   EXPECT_LT(std::sqrt(squares / count), 4.2);
+}
+
+TEST(PianoWorld, ShowsWhatItsVersionAlwaysShowed) {
+  std::ifstream file(std::string(MMI_TEST_DATA) + "/worlds/piano_world.txt");
+  std::string version, hash;
+  file >> version >> hash;
+  EXPECT_EQ(world_version(), version);
+  EXPECT_EQ(world_hash(), hash) << "pictures, rolls or notes changed: give the world a new version "
+                                   "and record both in tests/data/worlds/piano_world.txt";
 }
 
 TEST(PianoRenderer, RefusesAbsurdSizesAndFrames) {

@@ -37,8 +37,8 @@ struct CurveOptions {
   std::string y_label = {};
   bool log_x = false;
   bool log_y = false;
-  /// Weight of the past in a moving average (0.9: about ten points); 0 draws the values alone, else
-  /// they stay visible as a faint line.
+  /// Weight of the past in a moving average (0.9: about ten points) of lines of 200 points or more;
+  /// their values stay visible as a faint line. 0 draws the values alone.
   double smoothing = 0;
   std::optional<double> mark_x = {};  ///< a vertical line, for example at the best checkpoint
   std::string mark_label = {};

@@ -4,11 +4,11 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/io/audio.h"
-#include "mmi/io/image.h"
 #include "mmi/io/video.h"
 #include "mmi/metrics/multipitch.h"
 #include "mmi/models/audeo/roll_picture.h"
 #include "mmi/music/midi.h"
+#include "mmi/music/names.h"
 #include "mmi/music/roll.h"
 #include "mmi/music/synth.h"
 
@@ -154,8 +154,7 @@ std::vector<Artifact> write_performance(
   } else {
     panels.push_back({"Notes", decided});
   }
-  io::write_image(
-      add(".png", "piano rolls"), draw_rolls(panels, range.low_pitch(), kFps).image());
+  draw_rolls(panels, range.low_pitch(), kFps).save_png(add(".png", "piano rolls"));
 
   io::mux_audio(request.input, audio, add(".mp4", "the video with its new sound"));
   return artifacts;

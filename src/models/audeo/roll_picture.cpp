@@ -106,7 +106,7 @@ Sheet sheet_of(const RollPanel& panel, std::int64_t keys) {
 }
 
 Rgb background_of(int pitch) {
-  return is_black(pitch) ? Rgb{21, 17, 38} : Rgb{28, 23, 49};
+  return is_black(pitch) ? Rgb{20, 16, 36} : Rgb{34, 29, 58};
 }
 
 /// The colour of one cell; `where` are the frames of its pixel column.
@@ -168,7 +168,7 @@ std::vector<double> second_ticks(const Plan& plan) {
   const double step = second_step(plan);
   std::vector<double> ticks;
   for (double k = std::ceil(plan.begin_s / step - 1e-9); k * step <= plan.end_s + 1e-9; k += 1) {
-    ticks.push_back(k * step);
+    ticks.push_back(k == 0 ? 0.0 : k * step);  // never "-0"
   }
   return ticks;
 }

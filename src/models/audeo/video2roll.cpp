@@ -19,7 +19,12 @@ const config::Schema& Video2RollConfig::schema() {
       config::Table<C>("video2roll", "Video2RollNet of Audeo: five keyboard crops to key logits")
           .field("in_frames", &C::in_frames, "grey frames per example", config::at_least(1))
           .field("classes", &C::classes, "keys of the output range", config::at_least(1))
-          .field("width", &C::width, "channel multiplier of every layer", config::above(0))
+          .field("width", &C::width, "channel multiplier of the ResNet stages", config::above(0))
+          .field(
+              "pyramid_width",
+              &C::pyramid_width,
+              "channel multiplier of the pyramid above them (0: the same)",
+              config::at_least(0))
           .field("frb", &C::frb, "feature refinement blocks (off: ablation)")
           .field("correlation", &C::correlation, "softmax gate (off: the pyramid maps are added)");
   return made;
@@ -69,8 +74,9 @@ Video2RollNet::Video2RollNet(const Video2RollConfig& config) : config_(config) {
 // The order is that of the published state dict.
 void Video2RollNet::register_parts() {
   const auto stage = encoders::ResNet18::stage_channels(config_.width);
-  const std::int64_t map = encoders::scaled_channels(128, config_.width);
-  const std::int64_t top = encoders::scaled_channels(64, config_.width);
+  const double pyramid = config_.pyramid_width > 0 ? config_.pyramid_width : config_.width;
+  const std::int64_t map = encoders::scaled_channels(128, pyramid);
+  const std::int64_t top = encoders::scaled_channels(64, pyramid);
   const auto transform = [this, map](const char* name, std::int64_t in, int kernel, int stride) {
     return register_module(name, std::make_shared<FeatureTransform>(in, map, kernel, stride));
   };

@@ -20,7 +20,7 @@ torch::Tensor unequal_labels() {
   return torch::cat(rows);
 }
 
-std::vector<double> histogram(const torch::Tensor& labels, std::int64_t draws) {
+std::vector<double> outcome_counts(const torch::Tensor& labels, std::int64_t draws) {
   const BalancedSampler sampler(labels);
   Rng rng(7);
   std::vector<double> counts(52);
@@ -36,7 +36,7 @@ TEST(BalancedSampler, DrawsFiftyTwoOutcomesEquallyOften) {
   const torch::Tensor labels = unequal_labels();
   EXPECT_EQ(BalancedSampler(labels).outcomes(), 52);
   double chi_square = 0;
-  for (const double count : histogram(labels, 20000)) {
+  for (const double count : outcome_counts(labels, 20000)) {
     const double expected = 20000 / 52.0;
     EXPECT_NEAR(count / expected, 1, 0.2);  // four standard deviations
     chi_square += (count - expected) * (count - expected) / expected;
@@ -45,7 +45,7 @@ TEST(BalancedSampler, DrawsFiftyTwoOutcomesEquallyOften) {
 }
 
 TEST(BalancedSampler, OutcomesAreWithinTenPercentOverManyDraws) {
-  for (const double count : histogram(unequal_labels(), 100000)) {
+  for (const double count : outcome_counts(unequal_labels(), 100000)) {
     EXPECT_NEAR(count / (100000 / 52.0), 1, 0.1);
   }
 }

@@ -18,7 +18,10 @@ namespace mmi::models::audeo {
 struct MMI_API Video2RollConfig {
   std::int64_t in_frames = 5;  ///< grey frames stacked as channels
   std::int64_t classes = 51;   ///< keys of the output range
-  double width = 1;            ///< channel multiplier of every layer
+  double width = 1;            ///< channel multiplier of the ResNet stages
+  /// Of the pyramid above them; 0: as `width`. A thin ResNet with the published 128 maps keeps more
+  /// outputs than keys: 32 maps cannot tell 51 keys apart.
+  double pyramid_width = 0;
   bool frb = true;             ///< feature refinement; off: branches pass unrefined
   bool correlation = true;     ///< softmax gate; off: the three pyramid maps are added
 

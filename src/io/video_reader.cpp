@@ -1,0 +1,355 @@
+#include "mmi/io/video.h"
+
+#include "io/media.h"
+#include "mmi/base/errors.h"
+
+#ifdef MMI_WITH_MEDIA
+#include <algorithm>
+#include <cmath>
+
+#include "io/frame_converter.h"
+#include "io/video_index.h"
+#endif
+
+namespace mmi::io {
+
+#ifdef MMI_WITH_MEDIA
+namespace {
+
+constexpr int kMaxSide = 16'384;
+
+int clockwise_quarter_turns(const AVStream& stream) {
+  std::size_t size = 0;
+  const std::uint8_t* const matrix =
+      av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+  if (matrix == nullptr || size < 9 * sizeof(std::int32_t)) {
+    return 0;
+  }
+  const double angle = av_display_rotation_get(reinterpret_cast<const std::int32_t*>(matrix));
+  if (!std::isfinite(angle)) {
+    return 0;
+  }
+  // FFmpeg's angle is counterclockwise.
+  return static_cast<int>(((std::lround(-angle / 90) % 4) + 4) % 4);
+}
+
+}  // namespace
+
+struct VideoReader::Impl {
+  Impl(const std::filesystem::path& file, const VideoOptions& wanted)
+      : path(file), options(wanted) {
+    const ff::Quiet quiet;
+    check_options();
+    open();
+    {
+      ff::Input scanned = ff::open_input(path, "video");
+      index = std::make_unique<VideoIndex>(scanned, stream, path);
+    }
+    describe();
+    converter = std::make_unique<FrameConverter>(path, options, turns);
+    if (options.start_s > 0) {
+      seek_time(options.start_s);
+    }
+  }
+
+  void open() {
+    codec.reset();
+    input = ff::open_input(path, "video");
+    stream = ff::best_stream(input, AVMEDIA_TYPE_VIDEO);
+    MMI_CHECK(DataError, stream >= 0, "{} holds no video stream", path);
+    const AVCodecParameters& parameters = *input->streams[stream]->codecpar;
+    MMI_CHECK(
+        DataError,
+        parameters.width > 0 && parameters.height > 0 && parameters.width <= kMaxSide &&
+            parameters.height <= kMaxSide &&
+            static_cast<std::int64_t>(parameters.width) * parameters.height <= kMaxPixels,
+        "{}: frames of {} x {} pixels are outside the limits (side 16384, 64 Mi pixels)",
+        path,
+        parameters.width,
+        parameters.height);
+    for (unsigned i = 0; i < input->nb_streams; ++i) {
+      if (static_cast<int>(i) != stream) {
+        input->streams[i]->discard = AVDISCARD_ALL;
+      }
+    }
+    codec = ff::open_decoder(input, stream, path, options.threads);
+    draining = false;
+    source = -1;
+    counted = 0;
+  }
+
+  void describe() {
+    const AVStream& video = *input->streams[stream];
+    turns = clockwise_quarter_turns(video);
+    info.width = turns % 2 ? video.codecpar->height : video.codecpar->width;
+    info.height = turns % 2 ? video.codecpar->width : video.codecpar->height;
+    info.frame_count = index->count();
+    info.duration_s = index->duration_s();
+    info.codec = avcodec_get_name(video.codecpar->codec_id);
+    info.has_audio = ff::best_stream(input, AVMEDIA_TYPE_AUDIO) >= 0;
+    const AVRational rate = av_guess_frame_rate(input.get(), input->streams[stream], nullptr);
+    info.fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+    const CropBox box = checked_crop(path, options, info.width, info.height);
+    out_width = options.width > 0 ? options.width : box.x2 - box.x1;
+    out_height = options.height > 0 ? options.height : box.y2 - box.y1;
+    if (options.fps > 0) {
+      picks = index->picks(av_d2q(options.fps, 1'001'000));
+    }
+  }
+
+  void check_options() const {
+    MMI_CHECK(
+        ConfigError,
+        options.width >= 0 && options.width <= kMaxSide && options.height >= 0 &&
+            options.height <= kMaxSide && options.fps >= 0 && options.fps <= 1000 &&
+            options.threads >= 0 && options.threads <= 64 && options.start_s >= 0,
+        "{}: reading as {} x {} at {} fps from {} s with {} threads is not possible",
+        path,
+        options.width,
+        options.height,
+        options.fps,
+        options.start_s,
+        options.threads);
+  }
+
+  std::int64_t frame_count() const {
+    return options.fps > 0 ? static_cast<std::int64_t>(picks.size()) : index->count();
+  }
+
+  /// Decodes one frame; false at the end of the file.
+  bool decode() {
+    for (;;) {
+      const int got = avcodec_receive_frame(codec.get(), decoded.get());
+      if (got >= 0) {
+        const std::int64_t pts = decoded->best_effort_timestamp;
+        source = !index->has_times()     ? counted
+                 : pts == AV_NOPTS_VALUE ? source + 1
+                                         : index->frame_at_or_after(pts);
+        ++counted;
+        return true;
+      }
+      if (got == AVERROR_EOF) {
+        source = -1;
+        return false;
+      }
+      if (got != AVERROR(EAGAIN)) {
+        ff::check(got, path, "decoding failed");
+      }
+      feed();
+    }
+  }
+
+  void feed() {
+    const int read = av_read_frame(input.get(), packet.get());
+    if (read < 0) {
+      draining = true;
+      ff::check(avcodec_send_packet(codec.get(), nullptr), path, "decoding failed");
+      return;
+    }
+    int sent = 0;
+    if (packet->stream_index == stream) {
+      sent = avcodec_send_packet(codec.get(), packet.get());
+    }
+    av_packet_unref(packet.get());
+    ff::check(sent, path, "decoding failed");
+  }
+
+  /// Makes decoding forward lead to frame `wanted`, from the nearest keyframe.
+  void approach(std::int64_t wanted) {
+    if (source == wanted) {
+      return;
+    }
+    const bool fresh = counted == 0 && !draining;
+    if (!index->has_times()) {
+      if (wanted < counted || draining) {
+        open();
+      }
+      return;
+    }
+    const VideoIndex::Key key = index->key_before(wanted);
+    if (fresh ? key.pts <= index->pts(0)
+              : source >= 0 && source < wanted && index->pts(source) >= key.pts) {
+      return;
+    }
+    const int result = av_seek_frame(input.get(), stream, key.dts, AVSEEK_FLAG_BACKWARD);
+    if (result >= 0) {
+      avcodec_flush_buffers(codec.get());
+      draining = false;
+      // Some demuxers land behind what was asked; only decoding from the start is then exact.
+      if (decode() && source <= wanted) {
+        return;
+      }
+    }
+    open();
+  }
+
+  bool next(VideoFrame& frame) {
+    if (cursor >= frame_count()) {
+      return false;
+    }
+    const bool resampled = options.fps > 0;
+    const std::int64_t wanted = resampled ? picks[static_cast<std::size_t>(cursor)] : cursor;
+    if (converted_source != wanted) {
+      if (must_seek) {
+        approach(wanted);
+        must_seek = false;
+      }
+      while (source < wanted) {
+        if (!decode()) {
+          cursor = frame_count();
+          return false;
+        }
+      }
+      converter->convert(*decoded, converted);
+      converted_source = wanted;
+    }
+    if (!resampled) {
+      // A frame that the decoder left out shifts nothing: indices follow the times.
+      cursor = std::min(std::max(cursor, source), frame_count() - 1);
+    }
+    frame.height = converted.height;
+    frame.width = converted.width;
+    frame.channels = converted.channels;
+    frame.index = cursor;
+    frame.pts_s = resampled ? static_cast<double>(cursor) / options.fps : index->seconds(cursor);
+    if (resampled) {
+      frame.data = converted.data;
+    } else {
+      frame.data.swap(converted.data);
+      converted_source = -1;
+    }
+    ++cursor;
+    return true;
+  }
+
+  void seek_frame(std::int64_t target) {
+    MMI_CHECK(
+        ConfigError,
+        target >= 0 && target <= frame_count(),
+        "{}: frame {} does not exist; there are {}",
+        path,
+        target,
+        frame_count());
+    must_seek = must_seek || target != cursor;
+    cursor = target;
+  }
+
+  void seek_time(double time_s) {
+    MMI_CHECK(ConfigError, time_s >= 0, "{}: cannot go to {} s", path, time_s);
+    seek_frame(
+        options.fps > 0
+            ? std::min(
+                  frame_count(),
+                  static_cast<std::int64_t>(std::floor(std::min(time_s, 1e9) * options.fps + 1e-6)))
+            : index->frame_shown_at(time_s));
+  }
+
+  std::filesystem::path path;
+  VideoOptions options;
+  VideoInfo info;
+  ff::Input input;
+  ff::Codec codec;
+  ff::Packet packet{av_packet_alloc()};
+  ff::Frame decoded{av_frame_alloc()};
+  std::unique_ptr<VideoIndex> index;
+  std::unique_ptr<FrameConverter> converter;
+  std::vector<std::int64_t> picks;
+  VideoFrame converted;
+  std::int64_t converted_source = -1;
+  std::int64_t cursor = 0;   ///< the next frame to deliver
+  std::int64_t source = -1;  ///< the frame in `decoded`
+  std::int64_t counted = 0;  ///< frames decoded since the opening
+  int stream = -1;
+  int turns = 0;
+  int out_width = 0;
+  int out_height = 0;
+  bool draining = false;
+  bool must_seek = false;
+};
+
+VideoReader::VideoReader(const std::filesystem::path& path, const VideoOptions& options)
+    : impl_(std::make_unique<Impl>(path, options)) {}
+
+const VideoInfo& VideoReader::info() const {
+  return impl_->info;
+}
+
+int VideoReader::width() const {
+  return impl_->out_width;
+}
+
+int VideoReader::height() const {
+  return impl_->out_height;
+}
+
+int VideoReader::channels() const {
+  return impl_->options.color == Color::kGray ? 1 : 3;
+}
+
+double VideoReader::fps() const {
+  return impl_->options.fps > 0 ? impl_->options.fps : impl_->info.fps;
+}
+
+std::int64_t VideoReader::frame_count() const {
+  return impl_->frame_count();
+}
+
+bool VideoReader::next(VideoFrame& frame) {
+  const ff::Quiet quiet;
+  return impl_->next(frame);
+}
+
+void VideoReader::seek_frame(std::int64_t index) {
+  impl_->seek_frame(index);
+}
+
+void VideoReader::seek_time(double time_s) {
+  impl_->seek_time(time_s);
+}
+#else
+struct VideoReader::Impl {
+  VideoInfo info;
+};
+
+VideoReader::VideoReader(const std::filesystem::path& path, const VideoOptions&) {
+  throw_without_media("reading " + path.string());
+}
+
+const VideoInfo& VideoReader::info() const {
+  return impl_->info;
+}
+
+int VideoReader::width() const {
+  return 0;
+}
+
+int VideoReader::height() const {
+  return 0;
+}
+
+int VideoReader::channels() const {
+  return 0;
+}
+
+double VideoReader::fps() const {
+  return 0;
+}
+
+std::int64_t VideoReader::frame_count() const {
+  return 0;
+}
+
+bool VideoReader::next(VideoFrame&) {
+  return false;
+}
+
+void VideoReader::seek_frame(std::int64_t) {}
+
+void VideoReader::seek_time(double) {}
+#endif
+
+VideoReader::~VideoReader() = default;
+VideoReader::VideoReader(VideoReader&&) noexcept = default;
+VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
+
+}  // namespace mmi::io
