@@ -9,6 +9,7 @@
 #include "mmi/encoders/encoder.h"
 #include "mmi/models/audeo/frame_model.h"
 #include "mmi/models/audeo/roll2midi.h"
+#include "mmi/models/audeo/video2roll.h"
 #include "mmi/nn/state.h"
 #include "mmi/nn/unary_module.h"
 #include "values.h"
@@ -57,6 +58,45 @@ torch::Tensor forward(const Core& core, const torch::Tensor& input) {
       short_name(*core.module));
   const py::gil_scoped_release unlocked;
   return network->forward(input);
+}
+
+/// Named maps on the way to the output, as the published code calls them.
+Named activations(const Core& core, const torch::Tensor& input) {
+  namespace audeo = models::audeo;
+  const py::gil_scoped_release unlocked;
+  Named maps;
+  const auto add = [&maps](const std::string& name, const torch::Tensor& map) {
+    if (map.defined()) {
+      maps.emplace_back(name, map);
+    }
+  };
+  if (auto* net = dynamic_cast<audeo::Video2RollNet*>(core.module.get())) {
+    const auto a = net->activations(input);
+    add("layer1", a.layer1);
+    add("layer2", a.layer2);
+    add("layer3", a.layer3);
+    add("layer4", a.layer4);
+    add("toplayer_relu", a.toplayer_relu);
+    add("p4", a.p4);
+    add("p3", a.p3);
+    add("p2", a.p2);
+    add("softmax_times_p4", a.softmax_times_p4);
+    add("before_fc", a.before_fc);
+    add("logits", a.logits);
+  } else if (auto* generator = dynamic_cast<audeo::Roll2MidiGenerator*>(core.module.get())) {
+    const auto a = generator->activations(input);
+    for (std::size_t i = 0; i < a.down.size(); ++i) {
+      add(format("down{}", i + 1), a.down[i]);
+    }
+    for (std::size_t i = 0; i < a.up.size(); ++i) {
+      add(format("up{}", i + 1), a.up[i]);
+    }
+    add("before_sigmoid", a.before_sigmoid);
+    add("midi", a.midi);
+  } else {
+    MMI_CHECK(ConfigError, false, "{} names no activations", short_name(*core.module));
+  }
+  return maps;
 }
 
 template <class T>
@@ -196,7 +236,8 @@ void bind_nn(py::module_& m) {
             return names;
           },
           "Names of all parameters and buffers, in the order of checkpoints.")
-      .def("forward", &forward, py::arg("input"));
+      .def("forward", &forward, py::arg("input"))
+      .def("activations", &activations, py::arg("input"), "Named maps on the way to the output.");
   m.def(
       "create",
       &create,

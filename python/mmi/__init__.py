@@ -1,8 +1,8 @@
 """Audio-visual systems that are assembled from YAML, trained and evaluated from C++ or Python.
 
-    task = mmi.build("configs/audeo/video2roll.yaml", "preset=smoke", "task.model.width=0.5")
-    run = mmi.train("configs/audeo/roll2midi.yaml")     # or mmi.load("runs/audeo/roll2midi-…")
-    run.generate("clip.mp4")                            # plays in a notebook
+task = mmi.build("configs/audeo/video2roll.yaml", "preset=smoke", "task.model.width=0.5")
+run = mmi.train("configs/audeo/roll2midi.yaml")  # or mmi.load("runs/audeo/roll2midi-…")
+run.generate("clip.mp4")  # plays in a notebook
 """
 
 import torch  # first: it loads the LibTorch that the extension links

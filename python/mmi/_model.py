@@ -1,6 +1,6 @@
 """Networks of the core as torch.nn.Modules."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmi import _mmi
+from mmi.errors import ConfigError
 
 
 class Recipe(Protocol):
@@ -22,8 +23,9 @@ class Model(nn.Module):
 
     Parameters and buffers are the very tensors of the C++ network, gradients included: what an
     optimiser, `load_state_dict`, `.to(...)` or a training of either side does, the other one sees.
-    Names are those of the published checkpoint. Parts (`model.layer1`) give access to their tensors;
-    only the whole network can be called. Models can be put into other modules, copied and pickled.
+    Names are those of the published checkpoint. Parts (`model.layer1`) give access to their
+    tensors; only whole networks can be called. Models can be put into other modules, copied and
+    pickled.
     """
 
     _core: _mmi.Core
@@ -63,6 +65,16 @@ class Model(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return self._core.forward(input)
+
+    def capture(self, input: Tensor, names: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Named activations of one forward pass: all that the network names, or these."""
+        maps = dict(self._core.activations(input))
+        unknown = [name for name in names or () if name not in maps]
+        if unknown:
+            raise ConfigError(
+                f"{self._get_name()} has no activation {unknown[0]}; it has {', '.join(maps)}"
+            )
+        return maps if names is None else {name: maps[name] for name in names}
 
     def __setattr__(self, name: str, value: Any) -> None:
         for shared in ("_parameters", "_buffers", "_modules"):
@@ -153,9 +165,7 @@ class Part:
             return Model(_mmi.create(self.kind, self.name, self.options, self.shape), self)
 
 
-def create(
-    kind: str, name: str, options: Mapping[str, Any] | None = None, **shape: int
-) -> Model:
+def create(kind: str, name: str, options: Mapping[str, Any] | None = None, **shape: int) -> Model:
     """A registered network by name, initialised from torch's generator.
 
     `kind`: a slot ("frame_model", "encoder") or "network"; `options`: its configuration; `shape`:

@@ -21,8 +21,8 @@ def register(kind: str, name: str) -> Callable[[Part], Part]:
     `@mmi.register("dataset", "name")`: training examples. A class with `__init__(self, **options)`,
     `__len__` and `__getitem__(index)` → dict of tensors, arrays, numbers and strings; it is asked
     from several threads at once when `loader.workers` is above one. Optional: `labels`, (N,K) of
-    0/1, for class-balanced sampling; `fingerprint`, a string that changes when the data does (without
-    it the class's source, options and length stand for the data in a run's id).
+    0/1, for class-balanced sampling; `fingerprint`, a string that changes when the data does
+    (without it the class's source, options and length stand for the data in a run's id).
 
     `@mmi.register("encoder", "name")`: image features. A `torch.nn.Module` with
     `__init__(self, in_channels, height, width, **options)`, the int `feature_size` = D, and

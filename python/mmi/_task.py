@@ -132,10 +132,8 @@ class Task:
         """Training batches from number `start` on; the same for the same seed."""
         return Batches(self._core.batches(start))
 
-    def losses(
-        self, batch: Mapping[str, Any], phase: str = "", step: int = 0
-    ) -> dict[str, Tensor]:
-        """"total", which is to be minimised, and its named parts, detached."""
+    def losses(self, batch: Mapping[str, Any], phase: str = "", step: int = 0) -> dict[str, Tensor]:
+        """What is minimised, as "total", and its named parts, detached."""
         return self._core.loss(example_of(batch, "the batch"), phase, step)
 
     def loss(self, batch: Mapping[str, Any], phase: str = "", step: int = 0) -> Tensor:

@@ -132,16 +132,14 @@ def read_pickle(source: Path) -> Any:
     try:
         return _Unpickler(io.BytesIO(source.read_bytes()), encoding="latin1").load()
     except Exception as error:  # a damaged pickle can raise nearly anything
-        raise DataError(
-            f"{source} is no pickle of arrays and plain containers: {error}"
-        ) from error
+        raise DataError(f"{source} is no pickle of arrays and plain containers: {error}") from error
 
 
 def arrays(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     """A pickle → .npz, or .json when it holds no array.
 
-    {frame number: row} (Audeo's labels) becomes `frames` (N) int64, ascending, and `labels` (N,K);
-    {name: array} keeps its names; a single array is called `array`.
+    {frame number: row} (Audeo's labels) becomes `frame` (N) int64, ascending, and `label` (N,K)
+    float32; {name: array} keeps its names; a single array is called `array`.
     """
     value = read_pickle(source)
     found = _named_arrays(value)
@@ -178,8 +176,8 @@ def _named_arrays(value: Any) -> dict[str, Any] | None:
             if len({np.shape(row) for row in rows.values()}) != 1:
                 return None
             return {
-                "frames": np.asarray(frames, np.int64),
-                "labels": np.stack([np.asarray(rows[frame]) for frame in frames]),
+                "frame": np.asarray(frames, np.int64),
+                "label": np.stack([np.asarray(rows[frame], np.float32) for frame in frames]),
             }
         if all(isinstance(key, str) for key in rows):
             has_array = any(isinstance(item, np.ndarray) for item in value.values())
@@ -199,8 +197,8 @@ def to_pickle(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     except (OSError, ValueError) as error:
         raise DataError(f"{source} is no .npz of plain arrays: {error}") from error
     value: Any = found
-    if set(found) == {"frames", "labels"}:
-        value = dict(zip(found["frames"].tolist(), found["labels"], strict=True))
+    if set(found) == {"frame", "label"}:
+        value = dict(zip(found["frame"].tolist(), found["label"], strict=True))
     elif set(found) == {"array"}:
         value = found["array"]
     target = Path(out) if out is not None else source.with_suffix(".pkl")

@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""Writes python/mmi/_mmi.pyi, the types of the extension module, from the module itself.
+
+Usage: make_stubs.py [FILE]. Run it after a change of python/bindings; a test compares the two.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HEADER = "# Made by scripts/make_stubs.py from the extension module.\n"
+
+
+def main() -> int:
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "python/mmi/_mmi.pyi"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pybind11_stubgen", "mmi._mmi", "-o", folder]
+        command += ["--ignore-all-errors"]
+        subprocess.run(command, check=True)
+        text = (Path(folder) / "mmi/_mmi.pyi").read_text()
+        file = Path(folder) / "_mmi.pyi"
+        file.write_text(HEADER + text)
+        config = ["--config", str(ROOT / "pyproject.toml")]
+        ruff = [sys.executable, "-m", "ruff"]
+        subprocess.run([*ruff, "check", "--quiet", "--fix", *config, str(file)], check=False)
+        subprocess.run([*ruff, "format", "--quiet", *config, str(file)], check=True)
+        target.write_text(file.read_text())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
