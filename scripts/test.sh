@@ -38,15 +38,16 @@ stage_core() {
 
 # The line from YAML to sound at its smallest: make data, train, score, generate.
 stage_smoke() {
-  local clip mmi=.venv/bin/mmi cfg=configs/audeo/roll2midi.yaml
-  rm -rf build/smoke
-  $mmi data make "$cfg" preset=smoke --out build/smoke/data
-  $mmi train "$cfg" preset=smoke --runs build/smoke/runs | tail -n 1 >build/smoke/run
-  $mmi eval "$(<build/smoke/run)" --json
-  clip=$(find build/smoke/data -name '*.mp4' | sort | head -n 1)
-  $mmi generate "$(<build/smoke/run)" --input "$clip" --out build/smoke/played
-  ls -l build/smoke/played.{mid,wav,mp4,png}
-  cp "$clip" build/smoke/clip.mp4
+  local out=build/smoke mmi=.venv/bin/mmi frames run
+  rm -rf "$out"
+  $mmi data make configs/audeo/video2roll.yaml preset=smoke --out "$out/data"
+  $mmi train configs/audeo/roll2midi.yaml preset=smoke --runs "$out/runs" | tail -n 1 | tee "$out/run"
+  run=$(<"$out/run")
+  $mmi eval "$run" --json
+  frames=$(find "$out/data/input_images/testing" -mindepth 1 -type d | sort | head -n 1)
+  ffmpeg -v error -framerate 25 -i "$frames/frame%d.jpg" -c:v mpeg4 -q:v 2 "$out/clip.mp4"
+  $mmi generate "$run" --input "$out/clip.mp4" --out "$out/played"
+  ls -l "$out"/played.{mid,wav,mp4,png}
 }
 
 # A wheel of the same build (nothing is compiled again), in an environment of its own that borrows this one's torch.

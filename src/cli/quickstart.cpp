@@ -110,7 +110,12 @@ PieceScores mean(const std::vector<PieceScores>& pieces, const std::string& name
 std::vector<std::string> row(const PieceScores& piece) {
   std::vector<std::string> cells{piece.name};
   for (const double value :
-       {piece.chance, piece.resnet, piece.video2roll, piece.roll2midi, piece.repair, piece.perfect}) {
+       {piece.chance,
+        piece.resnet,
+        piece.video2roll,
+        piece.roll2midi,
+        piece.repair,
+        piece.perfect}) {
     cells.push_back(format("{:.1f}", value));
   }
   return cells;
@@ -158,7 +163,8 @@ std::string sound_check(const fs::path& stem) {
   const auto found = dsp::detect_onsets(audio.samples, audio.sample_rate_hz);
   const auto match = dsp::match_onsets(found, expected);
   return format(
-      "{} notes, RMS {:.1f} dBFS; {} of the sound's onsets lie within 40 ms of a MIDI onset ({:.0f} %)",
+      "{} notes, RMS {:.1f} dBFS; {} of the sound's onsets lie within 40 ms of a MIDI onset "
+      "({:.0f} %)",
       notes.size(),
       dsp::rms_dbfs(audio.samples),
       match.matched,
@@ -197,16 +203,24 @@ void write_page(
   page.table(columns, rows, {rows.size() - 2});
   page.paragraph(gain);
   page.paragraph(
-      "Chance is the truth with its frames shuffled within each piece. The repair rule cuts and extends "
-      "Video2Roll's notes by hand-written rules. Perfect vision is what the fingers hold: the truth is "
+      "Chance is the truth with its frames shuffled within each piece. The repair rule cuts and "
+      "extends "
+      "Video2Roll's notes by hand-written rules. Perfect vision is what the fingers hold: the "
+      "truth is "
       "transcribed from sound, so even perfect eyes disagree with it.");
   page.heading("Training");
   page.side_by_side([&](runs::Page& columns_page) {
-    for (const auto& run : {models.resnet_run, models.roll2midi_run->parents.at("video2roll"),
-                            models.roll2midi_run}) {
+    for (const auto& run :
+         {models.resnet_run,
+          models.roll2midi_run->parents.at("video2roll"),
+          models.roll2midi_run}) {
       columns_page.download(
           run->info.path / "report.html",
-          format("{} ({} {:.4f})", run->info.path.filename().string(), run->info.best_metric, run->info.best_value));
+          format(
+              "{} ({} {:.4f})",
+              run->info.path.filename().string(),
+              run->info.best_metric,
+              run->info.best_value));
     }
   });
   page.save(path);
@@ -238,8 +252,8 @@ int run_quickstart(const Command& command) {
   spec.name = "BWV 772 (real piece)";
   spec.performance_seed = kPieceSeed;
   spec.camera_seed = kPieceSeed;
-  const worlds::piano::Piece piece = worlds::piano::make_piece(
-      music::read_score(runs::find_config(kPiece)), spec);
+  const worlds::piano::Piece piece =
+      worlds::piano::make_piece(music::read_score(runs::find_config(kPiece)), spec);
   const fs::path clip = out / "bwv772_silent.mp4";
   audeo::write_clip(piece, clip);
   const fs::path truth = out / "bwv772_truth.mid";
@@ -263,7 +277,8 @@ int run_quickstart(const Command& command) {
   rows.push_back(row(real));
   print_table(rows);
   const std::string gain_text = format(
-      "Roll2Midi − Video2Roll on the {} held-out pieces: {:+.1f} F1, 95 % interval {:+.1f} … {:+.1f} "
+      "Roll2Midi − Video2Roll on the {} held-out pieces: {:+.1f} F1, 95 % interval {:+.1f} … "
+      "{:+.1f} "
       "(paired bootstrap over pieces)",
       pieces.size(),
       gain.mean,

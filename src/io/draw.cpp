@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "mmi/base/errors.h"
 
 #ifdef MMI_WITH_MEDIA
 #include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #endif
 
@@ -70,7 +68,7 @@ Rgb mix(Rgb a, Rgb b, double part) {
   return {channel(a.r, b.r), channel(a.g, b.g), channel(a.b, b.b)};
 }
 
-Canvas::Canvas(int width, int height, Rgb background) : width_(width), height_(height) {
+Canvas::Canvas(int width, int height, Rgb background) {
   MMI_CHECK(
       ConfigError,
       width >= 1 && height >= 1 && width <= kMostPixels && height <= kMostPixels,
@@ -78,26 +76,28 @@ Canvas::Canvas(int width, int height, Rgb background) : width_(width), height_(h
       kMostPixels,
       width,
       height);
-  bytes_.resize(static_cast<std::size_t>(width) * height * 3);
+  image_ = {
+      height, width, 3, std::vector<std::uint8_t>(static_cast<std::size_t>(width) * height * 3)};
   fill(0, 0, width, height, background);
 }
 
 Rgb Canvas::pixel(int x, int y) const {
   MMI_CHECK(
       ConfigError,
-      x >= 0 && y >= 0 && x < width_ && y < height_,
+      x >= 0 && y >= 0 && x < image_.width && y < image_.height,
       "pixel ({}, {}) is outside of a picture of {} x {}",
       x,
       y,
-      width_,
-      height_);
-  const std::uint8_t* at = bytes_.data() + 3 * (static_cast<std::size_t>(y) * width_ + x);
+      image_.width,
+      image_.height);
+  const std::uint8_t* at =
+      image_.data.data() + 3 * (static_cast<std::size_t>(y) * image_.width + x);
   return {at[0], at[1], at[2]};
 }
 
 void Canvas::fill(int x, int y, int width, int height, Rgb colour, double opacity) {
-  const int right = std::min(x + width, width_);
-  const int bottom = std::min(y + height, height_);
+  const int right = std::min(x + width, image_.width);
+  const int bottom = std::min(y + height, image_.height);
   for (int row = std::max(y, 0); row < bottom; ++row) {
     for (int column = std::max(x, 0); column < right; ++column) {
       set(column, row, opacity >= 1 ? colour : mix(pixel(column, row), colour, opacity));
@@ -119,7 +119,7 @@ void Canvas::line(double x1, double y1, double x2, double y2, Rgb colour, double
   const auto fixed = [](double value) {
     return static_cast<int>(std::lround(value * (1 << kShift)));
   };
-  cv::Mat view(height_, width_, CV_8UC3, bytes_.data());
+  cv::Mat view(image_.height, image_.width, CV_8UC3, image_.data.data());
   cv::line(
       view,
       {fixed(x1), fixed(y1)},
@@ -179,16 +179,6 @@ int Canvas::text_width(const std::string& words, double size, bool bold) {
   return (large.width + kOversampling - 1) / kOversampling;
 }
 
-std::vector<std::uint8_t> Canvas::png() const {
-  const cv::Mat rgb(height_, width_, CV_8UC3, const_cast<std::uint8_t*>(bytes_.data()));
-  cv::Mat bgr;
-  cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-  std::vector<std::uint8_t> encoded;
-  const bool done = cv::imencode(".png", bgr, encoded, {cv::IMWRITE_PNG_COMPRESSION, 9});
-  MMI_ASSERT(done);
-  return encoded;
-}
-
 #else
 
 void Canvas::line(double, double, double, double, Rgb, double) {
@@ -203,23 +193,6 @@ int Canvas::text_width(const std::string&, double, bool) {
   refuse("drawing text");
 }
 
-std::vector<std::uint8_t> Canvas::png() const {
-  refuse("writing a picture");
-}
-
 #endif
-
-void Canvas::save_png(const std::filesystem::path& path) const {
-  const std::vector<std::uint8_t> encoded = png();
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(
-      reinterpret_cast<const char*>(encoded.data()), static_cast<std::streamsize>(encoded.size()));
-  file.close();
-  MMI_CHECK(
-      DataError,
-      file.good(),
-      "{} cannot be written: does its folder exist, is the disk full?",
-      path);
-}
 
 }  // namespace mmi::io

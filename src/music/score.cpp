@@ -38,13 +38,12 @@ int whole_number(std::string_view text, const std::string& token, const Place& p
 const config::Node& require(
     const config::Node& map, const char* key, config::Node::Kind kind, const std::string& where) {
   const config::Node* value = map.find(key);
-  MMI_CHECK(
-      ConfigError, value != nullptr && value->kind == kind, "{}: needs \"{}\"", where, key);
+  MMI_CHECK(ConfigError, value != nullptr && value->kind == kind, "{}: needs \"{}\"", where, key);
   return *value;
 }
 
-/// Appends one hand's bar; returns its length in sixteenths. `tied` is the note that the last bar left
-/// open, or -1.
+/// Appends one hand's bar; returns its length in sixteenths. `tied` is the note that the last bar
+/// left open, or -1.
 int read_bar(
     const std::string& tokens,
     const Place& place,
@@ -99,7 +98,8 @@ Notes read_score(const std::filesystem::path& path) {
   const double tempo = static_cast<double>(require(score, "tempo_bpm", Kind::kInt, file).int_value);
   const auto bar_length =
       static_cast<int>(require(score, "sixteenths_per_bar", Kind::kInt, file).int_value);
-  MMI_CHECK(ConfigError, tempo > 0 && bar_length > 0, "{}: tempo and bar length must be positive", file);
+  MMI_CHECK(
+      ConfigError, tempo > 0 && bar_length > 0, "{}: tempo and bar length must be positive", file);
   const config::Node& bars = require(score, "bars", Kind::kList, file);
   const double sixteenth_s = 15.0 / tempo;
   Notes notes;
@@ -109,12 +109,7 @@ Notes read_score(const std::filesystem::path& path) {
       const Place place{file, bar + 1, hand};
       const config::Node& tokens = require(bars.items[bar], hand, Kind::kString, place.text());
       const int length = read_bar(
-          tokens.string_value,
-          place,
-          static_cast<int>(bar) * bar_length,
-          sixteenth_s,
-          notes,
-          tied);
+          tokens.string_value, place, static_cast<int>(bar) * bar_length, sixteenth_s, notes, tied);
       MMI_CHECK(
           ConfigError,
           length == bar_length,

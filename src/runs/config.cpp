@@ -40,7 +40,8 @@ const config::Schema& RunConfig::schema() {
 
 torch::Device RunConfig::torch_device() const {
   if (device == "auto") {
-    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0)
+                                       : torch::Device(torch::kCPU);
   }
   try {
     const torch::Device chosen(device);
@@ -78,7 +79,8 @@ std::filesystem::path find_config(const std::string& name) {
     }
   }
   throw ConfigError(format(
-      "no configuration file {} here or among those that come with libmmi; set MMI_CONFIGS or give a "
+      "no configuration file {} here or among those that come with libmmi; set MMI_CONFIGS or give "
+      "a "
       "path",
       name));
 }

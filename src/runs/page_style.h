@@ -85,6 +85,7 @@ overflow-wrap:anywhere}
 summary{cursor:pointer;padding:.7rem 1.15rem;font-weight:600;font-size:.95rem}
 .download{margin:.6rem 0}
 @media (max-width:40rem){main{padding:1.75rem 1rem 3rem}h1{font-size:1.6rem}h2{margin-top:2.25rem}
+.stats b{font-size:1.4rem}
 .card{padding:.85rem .8rem}}
 @media print{body{background:#fff}.card,.stats>div,details{break-inside:avoid}nav{display:none}}
 )css";

@@ -52,9 +52,13 @@ std::filesystem::path write_report(const std::filesystem::path& run) {
     if (std::filesystem::exists(path)) {
       const config::Node scores = config::parse_yaml(read_text(path), path.string());
       for (const auto& [name, value] : scores.members) {
-        rows.push_back({split, name, format("{:.4f}", value.kind == config::Node::Kind::kInt
-                                                          ? static_cast<double>(value.int_value)
-                                                          : value.float_value)});
+        rows.push_back(
+            {split,
+             name,
+             format(
+                 "{:.4f}",
+                 value.kind == config::Node::Kind::kInt ? static_cast<double>(value.int_value)
+                                                        : value.float_value)});
       }
     }
   }

@@ -63,7 +63,9 @@ class RunLock {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd_);
       throw CheckpointError(format(
-          "{} is being trained by process {}; wait for it or stop it", run.string(), read_text(path)));
+          "{} is being trained by process {}; wait for it or stop it",
+          run.string(),
+          read_text(path)));
     }
     const std::string pid = std::to_string(::getpid());
     if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
@@ -130,7 +132,8 @@ fs::path main_run(const fs::path& path) {
   try {
     return path / "runs" / ordered_json::parse(read_text(pipeline)).at("main").get<std::string>();
   } catch (const ordered_json::exception& error) {
-    throw CheckpointError(format("{} is not a bundle description: {}", pipeline.string(), error.what()));
+    throw CheckpointError(
+        format("{} is not a bundle description: {}", pipeline.string(), error.what()));
   }
 }
 
@@ -297,8 +300,9 @@ fs::path Store::find(const std::string& reference) const {
   MMI_CHECK(
       CheckpointError,
       matches.size() == 1,
-      matches.empty() ? "{} is neither a run directory, a bundle, nor a run of {}; `mmi runs list` shows them"
-                      : "{} fits several runs of {}; give more digits",
+      matches.empty()
+          ? "{} is neither a run directory, a bundle, nor a run of {}; `mmi runs list` shows them"
+          : "{} fits several runs of {}; give more digits",
       reference,
       root_.string());
   return matches.front();

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 
 #include "mmi/base/errors.h"
@@ -112,9 +113,6 @@ TEST_F(AudeoFolder, GivesBackWhatWasWritten) {
       7,
       {{"logit", formula(3)}, {"roll", formula(0).to(torch::kLong)}});
   EXPECT_TRUE(fs::exists(root_ / "estimate_Roll/training" / kVideo / "107-127.npz"));
-  EXPECT_EQ(
-      layout.new_frame("training", kVideo, 12),
-      root_ / "input_images/training" / kVideo / "frame12.jpg");
   const AudeoLabels read = layout.labels("training", kVideo);
   EXPECT_TRUE(torch::equal(read.frame, labels.frame));
   EXPECT_TRUE(torch::equal(read.label, labels.label));
@@ -123,6 +121,29 @@ TEST_F(AudeoFolder, GivesBackWhatWasWritten) {
   const auto roll = layout.segments("estimate_Roll", "training", kVideo, "roll");
   EXPECT_TRUE(torch::equal(join_segments(roll, kVideo), formula(0).to(torch::kLong)));
 }
+
+#ifdef MMI_WITH_MEDIA
+TEST(AudeoLayout, ReadsStillsThatPythonWrote) {
+  for (const auto& frame : published().frames("testing", kVideo)) {
+    const torch::Tensor still = read_frame(frame);
+    EXPECT_EQ(still.sizes().vec(), (std::vector<std::int64_t>{8, 16}));
+    EXPECT_LE((still.to(torch::kInt) - frame.number % 256).abs().max().item<int>(), 1);
+  }
+}
+
+TEST_F(AudeoFolder, GivesBackStillsUpToJpeg) {
+  const AudeoLayout layout(root_);
+  const torch::Tensor ramp = torch::arange(0, 128).mul(2).to(torch::kUInt8).expand({100, 128});
+  layout.write_frame("training", kVideo, 12, ramp);
+  layout.write_frame("training", kVideo, 7, ramp.flip(1));
+  const auto frames = layout.frames("training", kVideo);
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[1].path, root_ / "input_images/training" / kVideo / "frame12.jpg");
+  const torch::Tensor difference = read_frame(frames[1]).to(torch::kFloat) - ramp;
+  EXPECT_LE(difference.abs().mean().item<double>(), 2);
+  EXPECT_THROW(layout.write_frame("training", kVideo, 1, torch::rand({4, 4})), ShapeError);
+}
+#endif
 
 TEST_F(AudeoFolder, ListsVideosFromLabelsWhereThereAreNoStills) {
   const AudeoLayout layout(root_);

@@ -14,7 +14,7 @@ constexpr Rgb kBlue{0, 0, 255};
 
 TEST(Canvas, StartsInItsBackgroundWithThreeBytesAPixel) {
   const Canvas canvas(3, 2, kBlue);
-  EXPECT_EQ(canvas.bytes().size(), 18u);
+  EXPECT_EQ(canvas.image().data.size(), 18u);
   EXPECT_EQ(canvas.pixel(2, 1), kBlue);
   EXPECT_THROW(canvas.pixel(3, 0), ConfigError);
   EXPECT_THROW(Canvas(0, 5), ConfigError);
@@ -84,7 +84,7 @@ TEST(Canvas, TextIsAntialiasedAndGrowsWithItsSize) {
   Canvas canvas(100, 40);
   canvas.text(5, 30, "Oo", {0, 0, 0}, 20);
   int between = 0;
-  for (const std::uint8_t byte : canvas.bytes()) {
+  for (const std::uint8_t byte : canvas.image().data) {
     between += byte > 20 && byte < 235;
   }
   EXPECT_GT(between, 50);
@@ -99,7 +99,7 @@ TEST(Canvas, TextBeyondTheBorderIsCut) {
   Canvas canvas(10, 10);
   canvas.text(-30, 200, "far away", kBlue, 20);
   canvas.text(5, 8, "half", kBlue, 20);
-  EXPECT_EQ(canvas.bytes().size(), 300u);
+  EXPECT_EQ(canvas.image().data.size(), 300u);
 }
 
 TEST(Canvas, LinesRunBetweenTheirEnds) {
@@ -110,7 +110,7 @@ TEST(Canvas, LinesRunBetweenTheirEnds) {
 }
 
 TEST(Canvas, PngFilesHaveTheirSizeInTheHeader) {
-  const auto png = Canvas(300, 7, kBlue).png();
+  const auto png = encode_image(Canvas(300, 7, kBlue).image(), ".png");
   const std::vector<std::uint8_t> magic = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   ASSERT_GT(png.size(), 24u);
   EXPECT_TRUE(std::equal(magic.begin(), magic.end(), png.begin()));
@@ -124,7 +124,7 @@ TEST(Canvas, PngFilesHaveTheirSizeInTheHeader) {
 TEST(Canvas, TextNeedsABuildWithMedia) {
   Canvas canvas(4, 4);
   EXPECT_THROW(canvas.text(0, 3, "a", kBlue, 10), NotBuiltError);
-  EXPECT_THROW(canvas.png(), NotBuiltError);
+  EXPECT_THROW(canvas.save_png("a.png"), NotBuiltError);
 }
 
 #endif

@@ -91,7 +91,8 @@ class Oracle {
   Oracle(const std::filesystem::path& folder, const std::string& network)
       : arrays_(io::read_npz(folder / (network + ".npz"))) {
     std::ifstream file(folder / "oracle.json");
-    for (const Json& item : Json::parse(file)["networks"]) {
+    const Json all = Json::parse(file);
+    for (const Json& item : all["networks"]) {
       if (item["name"] == network) {
         json_ = item;
       }

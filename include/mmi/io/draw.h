@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/io/image.h"
 
 /// Drawing of annotated pictures. Torch-free; text and slanted lines need a build with media.
 namespace mmi::io {
@@ -31,23 +31,23 @@ class MMI_API Canvas {
   Canvas(int width, int height, Rgb background = {255, 255, 255});
 
   int width() const {
-    return width_;
+    return image_.width;
   }
 
   int height() const {
-    return height_;
+    return image_.height;
   }
 
-  /// (height, width, 3), rows from the top.
-  const std::vector<std::uint8_t>& bytes() const {
-    return bytes_;
+  /// What was drawn so far: RGB.
+  const Image& image() const {
+    return image_;
   }
 
   Rgb pixel(int x, int y) const;
 
   void set(int x, int y, Rgb colour) {
-    if (x >= 0 && y >= 0 && x < width_ && y < height_) {
-      std::uint8_t* at = bytes_.data() + 3 * (static_cast<std::size_t>(y) * width_ + x);
+    if (x >= 0 && y >= 0 && x < image_.width && y < image_.height) {
+      std::uint8_t* at = image_.data.data() + 3 * (static_cast<std::size_t>(y) * image_.width + x);
       at[0] = colour.r;
       at[1] = colour.g;
       at[2] = colour.b;
@@ -77,16 +77,13 @@ class MMI_API Canvas {
   /// Width in pixels that `text` takes. Throws NotBuiltError in a build without media.
   static int text_width(const std::string& words, double size, bool bold = false);
 
-  /// The encoded PNG file. Throws NotBuiltError in a build without media.
-  std::vector<std::uint8_t> png() const;
-
-  /// Writes png(). Throws DataError when the file cannot be written.
-  void save_png(const std::filesystem::path& path) const;
+  /// Writes a PNG file. Throws DataError when that fails, NotBuiltError in a build without media.
+  void save_png(const std::filesystem::path& path) const {
+    write_image(path, image_);
+  }
 
  private:
-  int width_;
-  int height_;
-  std::vector<std::uint8_t> bytes_;
+  Image image_;
 };
 
 }  // namespace mmi::io

@@ -13,6 +13,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
+#include "mmi/io/image.h"
 #include "mmi/io/npy.h"
 #include "mmi/tensor/array.h"
 
@@ -243,11 +244,28 @@ std::vector<AudeoSegment> AudeoLayout::segments(
   return found;
 }
 
-fs::path AudeoLayout::new_frame(
-    const std::string& split, const std::string& video, std::int64_t number) const {
+void AudeoLayout::write_frame(
+    const std::string& split,
+    const std::string& video,
+    std::int64_t number,
+    const torch::Tensor& image,
+    int jpeg_quality) const {
+  MMI_CHECK(
+      ShapeError,
+      image.dim() == 2 && image.scalar_type() == torch::kUInt8 && number >= 0,
+      "a still must be (H, W) uint8, but is {} {} instead",
+      image.sizes().vec(),
+      std::string(image.dtype().name()));
   const fs::path folder = root_ / "input_images" / split / video;
   mmi::create_directories(folder);
-  return folder / format("frame{}.jpg", number);
+  const torch::Tensor plain = image.to(torch::kCPU).contiguous();
+  const auto* pixels = plain.const_data_ptr<std::uint8_t>();
+  io::Image still;
+  still.height = static_cast<int>(plain.size(0));
+  still.width = static_cast<int>(plain.size(1));
+  still.channels = 1;
+  still.data.assign(pixels, pixels + plain.numel());
+  io::write_image(folder / format("frame{}.jpg", number), still, jpeg_quality);
 }
 
 void AudeoLayout::write_labels(
@@ -288,6 +306,13 @@ void AudeoLayout::write_segments(
     }
     io::write_npz(place / format("{}-{}.npz", first + begin, first + end), parts);
   }
+}
+
+torch::Tensor read_frame(const AudeoFrame& frame) {
+  const io::Image image = io::read_image(frame.path, io::Color::kGray);
+  torch::Tensor pixels = torch::empty({image.height, image.width}, torch::kUInt8);
+  std::copy(image.data.begin(), image.data.end(), pixels.mutable_data_ptr<std::uint8_t>());
+  return pixels;
 }
 
 torch::Tensor join_segments(const std::vector<AudeoSegment>& segments, const std::string& source) {

@@ -79,7 +79,10 @@ int parse_program(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size()) {
     MMI_CHECK(
-        ConfigError, number >= 0 && number < 128, "--program must be 0..127 or a name, but is {}", text);
+        ConfigError,
+        number >= 0 && number < 128,
+        "--program must be 0..127 or a name, but is {}",
+        text);
     return number;
   }
   return music::gm_program(text);
@@ -126,8 +129,7 @@ std::vector<Artifact> write_performance(
   const std::string program_text = option(request, "program");
   const int program = parse_program(program_text);
   const music::Notes notes = music::roll_to_notes(output.roll, range.low_pitch(), kFps);
-  music::write_notes(
-      add(".mid", format("{} notes at velocity 100", notes.size())), notes, program);
+  music::write_notes(add(".mid", format("{} notes at velocity 100", notes.size())), notes, program);
 
   music::SynthConfig synth;
   synth.program = program;
@@ -137,9 +139,10 @@ std::vector<Artifact> write_performance(
   audio.channels = 1;
   audio.samples = music::render(notes, synth);
   io::write_wav(
-      add(".wav", music::resolved_voice(synth) == music::Voice::kFluidsynth
-                      ? "rendered by FluidSynth"
-                      : "rendered by the built-in piano voice"),
+      add(".wav",
+          music::resolved_voice(synth) == music::Voice::kFluidsynth
+              ? "rendered by FluidSynth"
+              : "rendered by the built-in piano voice"),
       audio);
 
   std::vector<RollPanel> panels;

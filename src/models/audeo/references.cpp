@@ -10,7 +10,7 @@
 namespace mmi::models::audeo {
 namespace {
 
-constexpr double kAudibleDb = 10;      // D0 of the hard world
+constexpr double kAudibleDb = 10;  // D0 of the hard world
 constexpr double kSlowestS = 0.12;
 constexpr std::int64_t kTailFrames = 4;  // mean of 2..6
 

@@ -3,8 +3,7 @@
 
 namespace mmi::models::audeo {
 
-void append_scores(
-    const torch::Tensor& predicted, const torch::Tensor& truth, Metrics& metrics) {
+void append_scores(const torch::Tensor& predicted, const torch::Tensor& truth, Metrics& metrics) {
   metrics::FrameMeter meter;
   meter.add(predicted, truth);
   const metrics::Scores scores = meter.per_frame();

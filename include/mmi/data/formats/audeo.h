@@ -77,9 +77,13 @@ class MMI_API AudeoLayout {
 
   // ---- writing (folders are made, files replaced atomically)
 
-  /// Where the still `number` belongs; makes its folder.
-  std::filesystem::path new_frame(
-      const std::string& split, const std::string& video, std::int64_t number) const;
+  /// image (H, W) uint8 gray.
+  void write_frame(
+      const std::string& split,
+      const std::string& video,
+      std::int64_t number,
+      const torch::Tensor& image,
+      int jpeg_quality = 95) const;
 
   void write_labels(
       const std::string& split, const std::string& video, const AudeoLabels& labels) const;
@@ -100,6 +104,9 @@ class MMI_API AudeoLayout {
  private:
   std::filesystem::path root_;
 };
+
+/// The still as (H, W) uint8 gray (PIL's "L").
+MMI_API torch::Tensor read_frame(const AudeoFrame& frame);
 
 /// One roll from segments that follow each other without a gap: (sum of F, K). Throws DataError
 /// where a segment is missing, naming the frames.

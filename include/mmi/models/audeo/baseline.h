@@ -24,7 +24,7 @@ struct MMI_API ResNetBaselineConfig {
 /// layout on the same five frames as Video2RollNet. Only the row name "ResNet+Aggregation+slope" is
 /// published; the two flags are our reading of it.
 /// (B, in_frames, H, W) float in [0, 1] -> logits (B, classes), any H and W.
-/// 11,208,947 parameters; 11,262,579 with both flags.
+/// 11,208,947 parameters; 11,234,931 with both flags.
 class MMI_API ResNetBaseline : public encoders::ResNet18 {
  public:
   explicit ResNetBaseline(const ResNetBaselineConfig& config);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "mmi/base/api.h"
+#include "mmi/models/audeo/recordings.h"
 #include "mmi/music/note.h"
 #include "mmi/worlds/piano/piece.h"
 
@@ -24,5 +25,13 @@ MMI_API TruthRolls truth_rolls(const worlds::piano::Piece& piece, std::int64_t f
 
 /// The pseudo ground truth as notes.
 MMI_API music::Notes heard_notes(const worlds::piano::Piece& piece);
+
+/// Writes recordings in the published layout: "train" and "valid" into training/, "test" into
+/// testing/, JPEG stills of `height` x `width`, labels, 50-frame rolls.
+MMI_API void write_layout(
+    const Recordings& recordings,
+    std::int64_t height,
+    std::int64_t width,
+    const std::filesystem::path& out);
 
 }  // namespace mmi::models::audeo

@@ -22,8 +22,8 @@ struct MMI_API Video2RollConfig {
   /// Of the pyramid above them; 0: as `width`. A thin ResNet with the published 128 maps keeps more
   /// outputs than keys: 32 maps cannot tell 51 keys apart.
   double pyramid_width = 0;
-  bool frb = true;             ///< feature refinement; off: branches pass unrefined
-  bool correlation = true;     ///< softmax gate; off: the three pyramid maps are added
+  bool frb = true;          ///< feature refinement; off: branches pass unrefined
+  bool correlation = true;  ///< softmax gate; off: the three pyramid maps are added
 
   static const config::Schema& schema();
 };
