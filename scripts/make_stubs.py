@@ -4,6 +4,7 @@
 Usage: make_stubs.py [FILE]. Run it after a change of python/bindings; a test compares the two.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 HEADER = "# Made by scripts/make_stubs.py from the extension module.\n"
+
+
+# What pybind11 writes wider, longer or without its arguments.
+SIMPLER = {
+    r"typing\.SupportsInt \| typing\.SupportsIndex": "int",
+    r"typing\.SupportsFloat \| typing\.SupportsIndex": "float",
+    r"os\.PathLike \| str \| bytes": "str | os.PathLike[str]",
+    r"collections\.abc\.Callable\b(?!\[)": "collections.abc.Callable[..., typing.Any]",
+    r"(__hash__: typing\.ClassVar\[None\]) = None": r"\1 = None  # type: ignore[assignment]",
+    # Values that differ from build to build.
+    r"^(revision|version): str = .*$": r"\1: str",
+}
+
+
+def simplify(text: str) -> str:
+    for pattern, replacement in SIMPLER.items():
+        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+    return text
 
 
 def main() -> int:
@@ -21,11 +40,11 @@ def main() -> int:
         subprocess.run(command, check=True)
         text = (Path(folder) / "mmi/_mmi.pyi").read_text()
         file = Path(folder) / "_mmi.pyi"
-        file.write_text(HEADER + text)
+        file.write_text(HEADER + simplify(text))
         config = ["--config", str(ROOT / "pyproject.toml")]
         ruff = [sys.executable, "-m", "ruff"]
-        subprocess.run([*ruff, "check", "--quiet", "--fix", *config, str(file)], check=False)
-        subprocess.run([*ruff, "format", "--quiet", *config, str(file)], check=True)
+        for step in (["format", "--quiet"], ["check", "--fix", "--quiet"]):
+            subprocess.run([*ruff, *step, *config, str(file)], check=True)
         target.write_text(file.read_text())
     return 0
 

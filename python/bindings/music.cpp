@@ -56,7 +56,11 @@ void bind_music(py::module_& m) {
       .def_readwrite("pitch", &Note::pitch)
       .def_readwrite("velocity", &Note::velocity)
       .def(
-          "__eq__", [](const Note& a, const Note& b) { return a == b; }, py::is_operator())
+          "__eq__",
+          [](const Note& a, const py::object& b) {
+            return py::isinstance<Note>(b) && a == py::cast<Note>(b);
+          },
+          py::arg("other"))
       .def("__repr__", [](const Note& n) {
         return format(
             "Note({}, {:.3f}..{:.3f} s, velocity {})",

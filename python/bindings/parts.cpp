@@ -206,6 +206,8 @@ void register_encoder(const std::string& name, const std::string& doc, py::funct
 }  // namespace
 
 void bind_parts(py::module_& m) {
+  // Makes the kind known before the first dataset is.
+  Registry<data::Dataset>::get();
   m.def(
       "register_dataset",
       &register_dataset,

@@ -256,6 +256,11 @@ void bind_task(py::module_& m) {
           })
       .def_property_readonly(
           "yaml", [](const runs::Stage& s) { return config::write(s.config).yaml(); });
+  py::class_<Batches>(m, "Batches", "Training batches without end.")
+      .def("next", &Batches::next)
+      .def("seek", &Batches::seek, py::arg("batch"), "Continues as if `batch` batches were taken.")
+      .def_property_readonly("per_epoch", &Batches::per_epoch)
+      .def("close", &Batches::close, "Ends the threads that make batches.");
   py::class_<TaskHandle, std::shared_ptr<TaskHandle>>(m, "Task", "A system; mmi.Task wraps it.")
       .def_property_readonly("name", [](const TaskHandle& t) { return t.config.task.name; })
       .def_property_readonly(
@@ -295,11 +300,6 @@ void bind_task(py::module_& m) {
           },
           py::arg("split"))
       .def("generate", &generate, py::arg("input"), py::arg("out"), py::arg("options"));
-  py::class_<Batches>(m, "Batches", "Training batches without end.")
-      .def("next", &Batches::next)
-      .def("seek", &Batches::seek, py::arg("batch"), "Continues as if `batch` batches were taken.")
-      .def_property_readonly("per_epoch", &Batches::per_epoch)
-      .def("close", &Batches::close, "Ends the threads that make batches.");
   m.def(
       "build",
       &build,

@@ -40,14 +40,12 @@ class Artifact:
 class Artifacts(list[Artifact]):
     """All files of one generation."""
 
-    def __getitem__(self, key: object) -> "Artifact":  # type: ignore[override]
-        """By number, or by the ending of the file: `files[".wav"]`."""
-        if isinstance(key, str):
-            for artifact in self:
-                if artifact.path.suffix == key:
-                    return artifact
-            raise KeyError(f"no {key} among {[a.path.name for a in self]}")
-        return super().__getitem__(key)  # type: ignore[index]
+    def find(self, ending: str) -> Artifact:
+        """The first file with this ending: `files.find(".wav")`."""
+        for artifact in self:
+            if artifact.path.suffix == ending:
+                return artifact
+        raise KeyError(f"no {ending} among {[artifact.path.name for artifact in self]}")
 
     def _repr_html_(self) -> str:
         return "\n".join(artifact._repr_html_() for artifact in self)

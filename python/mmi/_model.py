@@ -45,7 +45,7 @@ class Model(nn.Module):
         self._path = path
         for name, tensor in core.parameters():
             # nn.Parameter(tensor) would share the values, but not the gradient.
-            tensor._is_param = True  # type: ignore[attr-defined]
+            tensor._is_param = True
             self._parameters[name] = tensor  # type: ignore[assignment]
         for name, tensor in core.buffers():
             self._buffers[name] = tensor
@@ -54,7 +54,7 @@ class Model(nn.Module):
             self._modules[name] = seen.get(child.key) or Model(child, recipe, below, seen)
 
     @property
-    def training(self) -> bool:  # type: ignore[override]
+    def training(self) -> bool:
         return self._core.training
 
     @training.setter
@@ -88,7 +88,7 @@ class Model(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         if recurse:
             for child in self.children():
-                child._apply(fn)
+                child._apply(fn)  # type: ignore[no-untyped-call]
         # The tensors stay the same objects: they get new values, type and place.
         with torch.no_grad():
             for tensor in (*self._parameters.values(), *self._buffers.values()):

@@ -173,7 +173,7 @@ def _named_arrays(value: Any) -> dict[str, Any] | None:
             return None
         if all(isinstance(key, (int, np.integer)) for key in rows):
             frames = sorted(rows)
-            if len({np.shape(row) for row in rows.values()}) != 1:
+            if len({np.asarray(row).shape for row in rows.values()}) != 1:
                 return None
             return {
                 "frame": np.asarray(frames, np.int64),

@@ -129,7 +129,7 @@ def test_generate_writes_files_that_a_notebook_plays(
     endings = {artifact.path.suffix for artifact in files}
     assert {".mid", ".wav"} <= endings
     assert all(artifact.path.exists() and artifact.caption for artifact in files)
-    assert files[".mid"].path.read_bytes().startswith(b"MThd")
+    assert files.find(".mid").path.read_bytes().startswith(b"MThd")
     page = files._repr_html_()
     assert '<audio controls src="data:audio/wav;base64,' in page
     assert page.count("<figure>") == len(files)
