@@ -24,6 +24,7 @@ struct PythonPart {
 void bind_base(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_parts(py::module_& m);
+void bind_tasks(py::module_& m);
 void bind_runs(py::module_& m);
 void bind_music(py::module_& m);
 

@@ -125,6 +125,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_base(m);
   mmi::python::bind_nn(m);
   mmi::python::bind_parts(m);
+  mmi::python::bind_tasks(m);
   mmi::python::bind_runs(m);
   mmi::python::bind_music(m);
 }

@@ -3,7 +3,9 @@
 import pickle
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,23 +141,30 @@ def test_generate_writes_files_that_a_notebook_plays(
         trained.generate(tmp_path / "nothing.mp4", tmp_path / "x")
 
 
-def test_ctrl_c_saves_and_the_next_call_continues(config: Make, tmp_path: Path) -> None:
-    whole = mmi.train(config(), "train.max_steps=30", "train.eval_every=0", runs=tmp_path / "a")
-    before = signal.getsignal(signal.SIGINT)
-    overrides = ("train.max_steps=30", "train.eval_every=0", "train.save_every=1000")
-    folder = tmp_path / "b"
+@contextmanager
+def press_ctrl_c(store: Path) -> Iterator[None]:
+    """Once, when a training in `store` has logged its first step."""
 
     def press() -> None:
-        while not any(folder.glob("audeo/*/metrics.jsonl")):
-            pass
+        while not any(log.stat().st_size for log in store.glob("audeo/*/metrics.jsonl")):
+            time.sleep(0.002)
+        # Only the main thread runs handlers, wherever the signal was raised.
         signal.raise_signal(signal.SIGINT)
 
-    # Only the main thread runs handlers, wherever the signal was raised.
     thread = threading.Thread(target=press)
     thread.start()
-    with pytest.raises(KeyboardInterrupt, match="stopped after step"):
-        mmi.train(config(), *overrides, runs=folder)
+    yield
     thread.join()
+
+
+def test_ctrl_c_saves_and_the_next_call_continues(config: Make, tmp_path: Path) -> None:
+    whole = mmi.train(config(), "train.max_steps=40", "train.eval_every=0", runs=tmp_path / "a")
+    before = signal.getsignal(signal.SIGINT)
+    overrides = ("train.max_steps=40", "train.eval_every=0", "train.save_every=1000")
+    folder = tmp_path / "b"
+
+    with press_ctrl_c(folder), pytest.raises(KeyboardInterrupt, match="stopped after step"):
+        mmi.train(config(), *overrides, runs=folder)
     assert signal.getsignal(signal.SIGINT) is before
     (info,) = mmi.runs(folder)
     assert not info.finished and (Path(info.path) / "checkpoints" / "last").exists()
@@ -175,9 +184,7 @@ def test_a_handler_of_the_user_is_called_and_its_exception_comes_out(
 
     before = signal.signal(signal.SIGINT, enough)
     try:
-        timer = threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT))
-        timer.start()
-        with pytest.raises(Enough):
+        with press_ctrl_c(tmp_path), pytest.raises(Enough):
             mmi.train(config(), "train.max_steps=100000", "train.eval_every=0", runs=tmp_path)
     finally:
         signal.signal(signal.SIGINT, before)
