@@ -41,7 +41,7 @@ def test_trains_with_parts_of_an_imported_package(
     tmp_path: Path, config: Callable[..., dict[str, Any]]
 ) -> None:
     (tmp_path / "cli_parts.py").write_text(PARTS)
-    (tmp_path / "cfg.yaml").write_text(mmi._mmi.to_yaml(config(examples="cli_noise")))
+    (tmp_path / "cfg.yaml").write_text(mmi._mmi.to_yaml(config(examples={"name": "cli_noise"})))
     command = [sys.executable, "-m", "mmi", "--import", "cli_parts", "train", "cfg.yaml", "--quiet"]
 
     def run(*more: str) -> "subprocess.CompletedProcess[str]":

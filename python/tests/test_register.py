@@ -1,7 +1,10 @@
 """Datasets and encoders written in Python, used by name from YAML."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mmi
@@ -267,3 +270,36 @@ def test_the_content_of_a_dataset_is_part_of_the_run(config: Make) -> None:
     from mmi._register import _Dataset
 
     assert _Dataset("d", Named, {}).fingerprint == "d version 2"
+
+
+def test_a_program_may_end_while_batches_are_made() -> None:
+    """Loader threads, registries and networks hold Python objects when the interpreter goes."""
+    program = """
+from conftest import tiny_config
+import test_register, mmi
+
+class Keeper:
+    pass
+
+settings = tiny_config(
+    model=test_register.OWN_MODEL,
+    examples="test_stripes",
+    loader={"batch_size": 4, "workers": 3},
+)
+keeper = Keeper()
+keeper.myself = keeper
+keeper.task = mmi.build(settings)
+keeper.batches = keeper.task.batches()
+next(keeper.batches)
+model = keeper.task.model
+print("fine")
+"""
+    result = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", program],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "fine\n", "")

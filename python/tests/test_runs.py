@@ -44,6 +44,14 @@ def test_build_repeats_and_leaves_torchs_generator_alone(config: Make) -> None:
     assert not equal(state(first.model), state(mmi.build(config(), "seed=4").model))
 
 
+def test_build_gives_the_weights_a_training_begins_with(config: Make, tmp_path: Path) -> None:
+    still = config(optimizer={"lr": 1e-30})
+    run = mmi.train(still, "train.max_steps=1", runs=tmp_path)
+    fresh = mmi.build(still).model
+    for (name, a), b in zip(fresh.named_parameters(), run.model.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
 def test_own_loop_with_torch_optim(config: Make) -> None:
     task = mmi.build(config())
     optimizer = torch.optim.AdamW(task.parameters(), lr=3e-3)
