@@ -84,26 +84,27 @@ class Core:
     @property
     def training(self) -> bool: ...
 
-class Stage:
+class Batches:
     """
-    A configuration with those of its parents.
+    Training batches without end.
     """
+    def close(self) -> None:
+        """
+        Ends the threads that make batches.
+        """
+    def next(self) -> dict[str, typing.Any]: ...
+    def seek(self, batch: int) -> None:
+        """
+        Continues as if `batch` batches were taken.
+        """
     @property
-    def file(self) -> pathlib.Path: ...
-    @property
-    def needs(self) -> list[str]: ...
-    @property
-    def task(self) -> str: ...
-    @property
-    def threads(self) -> int: ...
-    @property
-    def yaml(self) -> str: ...
+    def per_epoch(self) -> int: ...
 
 class Task:
     """
     A system; mmi.Task wraps it.
     """
-    def batches(self, start: int) -> ...: ...
+    def batches(self, start: int) -> Batches: ...
     def evaluate(self, split: str) -> dict[str, float]: ...
     def generate(
         self,
@@ -128,21 +129,20 @@ class Task:
     @property
     def yaml(self) -> str: ...
 
-class Batches:
+class Stage:
     """
-    Training batches without end.
+    A configuration with those of its parents.
     """
-    def close(self) -> None:
-        """
-        Ends the threads that make batches.
-        """
-    def next(self) -> dict[str, typing.Any]: ...
-    def seek(self, batch: int) -> None:
-        """
-        Continues as if `batch` batches were taken.
-        """
     @property
-    def per_epoch(self) -> int: ...
+    def file(self) -> pathlib.Path: ...
+    @property
+    def needs(self) -> list[str]: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def yaml(self) -> str: ...
 
 class RunInfo:
     """
@@ -201,7 +201,7 @@ class Note:
     """
 
     __hash__: typing.ClassVar[None] = None  # type: ignore[assignment]
-    def __eq__(self, arg0: Note) -> bool: ...
+    def __eq__(self, other: typing.Any) -> bool: ...
     def __init__(
         self, onset_s: float, offset_s: float, pitch: int, velocity: int = 100
     ) -> None: ...

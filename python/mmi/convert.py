@@ -62,6 +62,7 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     facts = {"converted_from": source.name}
     if isinstance(loaded, Mapping) and isinstance(loaded.get("epoch"), int):
         facts["epoch"] = str(loaded["epoch"])
+    target.parent.mkdir(parents=True, exist_ok=True)
     _mmi.save_tensors(target, list(_weights(loaded, source).items()), facts)
     return target
 

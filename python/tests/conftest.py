@@ -5,6 +5,10 @@ from typing import Any
 
 import mmi
 import pytest
+import torch
+
+# Networks this small are slower on several threads, and much slower on a busy machine.
+torch.set_num_threads(1)
 
 
 def tiny_config(**task: Any) -> dict[str, Any]:

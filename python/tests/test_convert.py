@@ -28,7 +28,7 @@ def weights() -> dict[str, torch.Tensor]:
 
 def check(path: Path, expected: dict[str, torch.Tensor]) -> None:
     found = dict(mmi.load_tensors(path))
-    assert list(found) == list(expected)
+    assert found.keys() == expected.keys()
     for name, tensor in expected.items():
         assert found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
 

@@ -49,11 +49,12 @@ def test_published_sizes() -> None:
 
 
 def test_a_python_optimiser_trains_the_core() -> None:
+    torch.manual_seed(1)
     model = nn.Sequential(network(), nn.ReLU(), nn.Linear(51, 1))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     before = copy.deepcopy(model)
     losses = []
-    for _ in range(8):
+    for _ in range(12):
         optimizer.zero_grad()
         loss = (model(frames()) - 1).square().mean()
         loss.backward()
