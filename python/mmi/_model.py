@@ -116,10 +116,9 @@ class Model(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        tensors = {**dict(self._own_tensors())}
         frozen = [name for name, p in self.named_parameters() if not p.requires_grad]
         modes = [module.training for module in self.modules()]
-        values = {name: tensor.detach() for name, tensor in tensors.items()}
+        values = {name: tensor.detach() for name, tensor in self._own_tensors()}
         return _restore, (self._recipe, self._path, values, frozen, modes)
 
     def _own_tensors(self) -> Iterator[tuple[str, Tensor]]:

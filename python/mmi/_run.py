@@ -15,15 +15,20 @@ import torch
 from mmi import _mmi
 from mmi._artifacts import Artifacts
 from mmi._model import Model
-from mmi._task import Config, HasTask, Task, resolve
+from mmi._task import Config, Task, resolve
 
 
-class Run(HasTask):
+class Run:
     """A trained system with its weights; `mmi.train` and `mmi.load` make it."""
 
     def __init__(self, core: _mmi.Run) -> None:
         self._core = core
-        self.task = Task(core.task)
+        self._task = Task(core.task)
+
+    @property
+    def task(self) -> Task:
+        """The system, to go on with: batches, losses, scores."""
+        return self._task
 
     @property
     def info(self) -> _mmi.RunInfo:

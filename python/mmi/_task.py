@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +17,14 @@ from mmi._artifacts import Artifact, Artifacts
 from mmi._model import Model, inference
 from mmi._values import example_of
 from mmi.errors import ConfigError
+
+
+class HasTask(Protocol):
+    """A run, seen from below."""
+
+    @property
+    def task(self) -> "Task": ...
+
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -198,9 +206,3 @@ def build(
     }
     with torch.random.fork_rng(devices=[]):
         return Task(_mmi.build(stage.yaml, "", cores))
-
-
-class HasTask:
-    """Base of what carries a task."""
-
-    task: Task
