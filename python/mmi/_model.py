@@ -83,6 +83,11 @@ class Model(nn.Module):
                     f"{self._get_name()}.{name} is part of the C++ network and cannot be replaced; "
                     f"write into it: with torch.no_grad(): model.{name}.copy_(...)"
                 )
+        if isinstance(value, (nn.Module, nn.Parameter)):
+            raise TypeError(
+                f"{self._get_name()} runs in C++, which would not use {name}; put both into a "
+                "module of your own, for example nn.Sequential(model, ...)"
+            )
         super().__setattr__(name, value)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -116,9 +121,10 @@ class Model(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        frozen = [name for name, p in self.named_parameters() if not p.requires_grad]
+        tensors = dict(self._own_tensors())
+        values = {name: tensor.detach() for name, tensor in tensors.items()}
+        frozen = [name for name, tensor in tensors.items() if not tensor.requires_grad]
         modes = [module.training for module in self.modules()]
-        values = {name: tensor.detach() for name, tensor in self._own_tensors()}
         return _restore, (self._recipe, self._path, values, frozen, modes)
 
     def _own_tensors(self) -> Iterator[tuple[str, Tensor]]:
@@ -144,7 +150,7 @@ def _restore(
     assert isinstance(part, Model)
     for name, tensor in part._own_tensors():
         tensor.data = values[name]
-        tensor.requires_grad_(name not in frozen and isinstance(tensor, nn.Parameter))
+        tensor.requires_grad_(name not in frozen)
     for module, mode in zip(part.modules(), modes, strict=True):
         module.training = mode
     return part

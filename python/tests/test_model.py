@@ -117,6 +117,8 @@ def test_load_state_dict_refuses_what_would_separate_the_tensors(outer: Any) -> 
         model.load_state_dict(model.state_dict(), assign=True)
     with pytest.raises(TypeError, match="cannot be replaced"):
         next(m for m in model.modules() if isinstance(m, mmi.Model)).fc.weight = None
+    with pytest.raises(TypeError, match="would not use head"):
+        next(m for m in model.modules() if isinstance(m, mmi.Model)).head = nn.Linear(1, 1)
 
 
 def test_to_another_dtype_and_back_keeps_tensors_gradients_and_sharing() -> None:

@@ -1,5 +1,6 @@
 """Datasets and encoders written in Python, used by name from YAML."""
 
+import copy
 import subprocess
 import sys
 import threading
@@ -110,6 +111,10 @@ def test_a_part_in_two_places_is_one(config: Make) -> None:
     model = mmi.build(config(model=OWN_MODEL)).model
     assert model.encoder.again is model.encoder.body.get_submodule("3")
     assert len(list(model.parameters())) == len({p.data_ptr() for p in model.parameters()})
+    model.encoder.again.weight.requires_grad_(False)
+    twin = copy.deepcopy(model)
+    assert twin.encoder.again is twin.encoder.body.get_submodule("3")
+    assert not twin.encoder.again.weight.requires_grad
 
 
 def test_modes_and_moves_reach_the_python_module() -> None:
