@@ -1,0 +1,132 @@
+"""Parts that are written in Python and chosen by name in YAML, like those of the core."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+from mmi import _mmi
+from mmi._values import example_of, value_of
+from mmi.errors import ConfigError
+
+Part = TypeVar("Part", bound=type)
+
+
+def register(kind: str, name: str) -> Callable[[Part], Part]:
+    """Class decorator: the class becomes the part `name` of the slot `kind`.
+
+    `@mmi.register("dataset", "name")`: training examples. A class with `__init__(self, **options)`,
+    `__len__` and `__getitem__(index)` → dict of tensors, arrays, numbers and strings; it is asked
+    from several threads at once when `loader.workers` is above one. Optional: `labels`, (N,K) of
+    0/1, for class-balanced sampling; `fingerprint`, a string that changes when the data does
+    (without it the class's source, options and length stand for the data in a run's id).
+
+    `@mmi.register("encoder", "name")`: image features. A `torch.nn.Module` with
+    `__init__(self, in_channels, height, width, **options)`, the int `feature_size` = D, and
+    `forward(x)` from (B,C,H,W) in [0, 1] to (B,T,D) or (B,D). Its parameters and buffers are
+    trained, saved and moved by the core under the names they have in Python. Its source is no part
+    of a run's id: after editing the class, train with `again=True`.
+
+    `options` are what stands beside `name` in the YAML. Registering a name again replaces the
+    class, so a notebook cell may run twice; a part of the core cannot be replaced.
+    """
+    if kind not in _REGISTRARS:
+        raise ConfigError(
+            f'parts of the kind "{kind}" cannot be written in Python; '
+            f"these can: {', '.join(_REGISTRARS)}"
+        )
+
+    def decorate(part: Part) -> Part:
+        doc = (inspect.getdoc(part) or f"{part.__module__}.{part.__qualname__}").splitlines()[0]
+        _REGISTRARS[kind](name, doc, part)
+        return part
+
+    return decorate
+
+
+def registered(kind: str | None = None) -> dict[str, Any]:
+    """Names and descriptions of the parts of one kind, or of all kinds."""
+    kinds = {key: dict(entries) for key, entries in _mmi.registered().items()}
+    if kind is None:
+        return kinds
+    if kind not in kinds:
+        raise ConfigError(f'no kind of part is called "{kind}"; known: {", ".join(kinds)}')
+    return kinds[kind]
+
+
+def _construct(kind: str, name: str, part: type, arguments: tuple[Any, ...], options: Any) -> Any:
+    try:
+        inspect.signature(part).bind(*arguments, **options)
+    except TypeError as error:
+        raise ConfigError(f'{kind} "{name}": {error}') from None
+    return part(*arguments, **options)
+
+
+class _Dataset:
+    """What the core asks of a dataset, answered by the user's object."""
+
+    def __init__(self, name: str, part: type, options: dict[str, Any]) -> None:
+        self._name = name
+        self._data = _construct("dataset", name, part, (), options)
+        self.size = len(self._data)
+        given = getattr(self._data, "fingerprint", None)
+        if given is not None:
+            self.fingerprint = f"{name} {given() if callable(given) else given}"
+            return
+        try:
+            source = inspect.getsource(part)
+        except (OSError, TypeError):
+            source = ""
+        facts = json.dumps([name, part.__qualname__, options, self.size, source], sort_keys=True)
+        self.fingerprint = f"{name} {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+
+    def get(self, index: int) -> dict[str, Any]:
+        return example_of(self._data[index], f"example {index} of dataset {self._name}")
+
+    def labels(self) -> torch.Tensor | None:
+        found = getattr(self._data, "labels", None)
+        if found is None:
+            return None
+        labels = value_of(found, f"labels of dataset {self._name}")
+        if not isinstance(labels, torch.Tensor) or labels.shape[:1] != (self.size,):
+            raise ConfigError(
+                f"labels of dataset {self._name} must be ({self.size}, K), one row an example"
+            )
+        return labels.to(torch.uint8)
+
+
+def _register_dataset(name: str, doc: str, part: type) -> None:
+    for method in ("__len__", "__getitem__"):
+        if not hasattr(part, method):
+            raise ConfigError(f"dataset {name}: {part.__qualname__} has no {method}")
+    _mmi.register_dataset(name, doc, lambda options: _Dataset(name, part, options))
+
+
+def _register_encoder(name: str, doc: str, part: type) -> None:
+    if not issubclass(part, torch.nn.Module):
+        raise ConfigError(f"encoder {name}: {part.__qualname__} is no torch.nn.Module")
+
+    def make(in_channels: int, height: int, width: int, options: dict[str, Any]) -> Any:
+        module = _construct("encoder", name, part, (in_channels, height, width), options)
+        if not isinstance(getattr(module, "feature_size", None), int):
+            raise ConfigError(
+                f"encoder {name}: {part.__qualname__} needs the int feature_size, "
+                "the D of its output (B,T,D)"
+            )
+        lazy = [key for key, p in module.named_parameters() if torch.nn.parameter.is_lazy(p)]
+        if lazy:
+            raise ConfigError(
+                f"encoder {name}: {lazy[0]} has no shape yet; run the module once in __init__"
+            )
+        return module
+
+    _mmi.register_encoder(name, doc, make)
+
+
+_REGISTRARS: dict[str, Callable[[str, str, Any], None]] = {
+    "dataset": _register_dataset,
+    "encoder": _register_encoder,
+}

@@ -1,0 +1,224 @@
+"""Published checkpoints and pickles become files that hold no code: .safetensors, .npz, .json.
+
+Pickles are opened by loaders that know tensors, arrays and plain containers only.
+"""
+
+import io
+import json
+import os
+import pickle
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmi import _mmi
+from mmi.errors import ConfigError, DataError
+
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".th", ".tar")
+PICKLES = (".pkl", ".pickle")
+
+
+def convert(file: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
+    """Converts by the ending of `file` and returns what was written.
+
+    .pth .pt .ckpt .th .tar → .safetensors · .pkl → .npz (or .json when it holds no array) ·
+    .npz → .pkl. `out`: the file to write, by default beside the input.
+    """
+    source = Path(file)
+    if not source.is_file():
+        raise DataError(f"{source}: no such file")
+    kind = source.suffix.lower()
+    if kind in CHECKPOINTS:
+        return checkpoint(source, out)
+    if kind in PICKLES:
+        return arrays(source, out)
+    if kind == ".npz":
+        return to_pickle(source, out)
+    raise ConfigError(
+        f"{source} has the ending {kind or 'none'}; convert knows "
+        f"{' '.join((*CHECKPOINTS, *PICKLES))} and .npz"
+    )
+
+
+def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
+    """A PyTorch checkpoint → .safetensors with the same keys.
+
+    Plain state dicts, those below "state_dict" and the like, and Audeo's checkpoint-<e>.tar, whose
+    two networks get the prefixes generator. and discriminator. as in our Roll2Midi.
+    """
+    try:
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"{source} is no checkpoint of tensors and plain containers: {text}"
+        ) from error
+    target = Path(out) if out is not None else source.with_suffix(".safetensors")
+    facts = {"converted_from": source.name}
+    if isinstance(loaded, Mapping) and isinstance(loaded.get("epoch"), int):
+        facts["epoch"] = str(loaded["epoch"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _mmi.save_tensors(target, list(_weights(loaded, source).items()), facts)
+    return target
+
+
+def _weights(loaded: Any, source: Path) -> dict[str, Tensor]:
+    if not isinstance(loaded, Mapping):
+        raise DataError(f"{source} holds a {type(loaded).__name__}, not a state dict")
+    if "state_dict_G" in loaded and "state_dict_D" in loaded:
+        return {
+            f"{network}.{name}": tensor
+            for network, key in (("generator", "state_dict_G"), ("discriminator", "state_dict_D"))
+            for name, tensor in _weights(loaded[key], source).items()
+        }
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(loaded.get(key), Mapping):
+            return _weights(loaded[key], source)
+    others = [str(name) for name, value in loaded.items() if not isinstance(value, Tensor)]
+    if others or not loaded:
+        raise DataError(
+            f"{source} is no state dict: {', '.join(others[:5]) or 'it is empty'}"
+            f"{' are no tensors' if others else ''}"
+        )
+    # DataParallel puts "module." before every name.
+    wrapped = all(str(name).startswith("module.") for name in loaded)
+    return {str(name).removeprefix("module." if wrapped else ""): t for name, t in loaded.items()}
+
+
+def _latin1(text: str, encoding: str = "latin1") -> bytes:
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"text in {encoding}")
+    return text.encode("latin1")
+
+
+def _known_names() -> dict[tuple[str, str], Any]:
+    array = np.zeros(1)
+    reconstruct: Any = array.__reduce__()[0]
+    scalar: Any = array[0].__reduce__()[0]
+    frombuffer: Any = array.__reduce_ex__(5)[0]
+    names: dict[tuple[str, str], Any] = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("collections", "OrderedDict"): dict,
+        ("_codecs", "encode"): _latin1,
+    }
+    for core in ("numpy.core", "numpy._core"):
+        names[f"{core}.multiarray", "_reconstruct"] = reconstruct
+        names[f"{core}.multiarray", "scalar"] = scalar
+        names[f"{core}.numeric", "_frombuffer"] = frombuffer
+    for module in ("builtins", "__builtin__"):
+        for kind in (set, frozenset, bytearray, complex):
+            names[module, kind.__name__] = kind
+    return names
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows NumPy's arrays and Python's containers; anything else could run code."""
+
+    _KNOWN = _known_names()
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._KNOWN:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return self._KNOWN[module, name]
+
+
+def read_pickle(source: Path) -> Any:
+    """A pickle of arrays and plain containers; DataError for one that holds anything else."""
+    try:
+        return _Unpickler(io.BytesIO(source.read_bytes()), encoding="latin1").load()
+    except Exception as error:  # a damaged pickle can raise nearly anything
+        raise DataError(f"{source} is no pickle of arrays and plain containers: {error}") from error
+
+
+def arrays(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
+    """A pickle → .npz, or .json when it holds no array.
+
+    {frame number: row} (Audeo's labels) becomes `frame` (N) int64, ascending, and `label` (N,K)
+    float32; {name: array} keeps its names; a single array is called `array`.
+    """
+    value = read_pickle(source)
+    found = _named_arrays(value)
+    if found is None:
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{source} fits neither .npz nor .json: {error}") from error
+        target = Path(out) if out is not None else source.with_suffix(".json")
+        _write(target, lambda stream: stream.write(text.encode()))
+        return target
+    target = Path(out) if out is not None else source.with_suffix(".npz")
+    _write(target, lambda stream: np.savez_compressed(stream, **found))
+    return target
+
+
+def _numeric(value: Any) -> np.ndarray[Any, Any] | None:
+    if isinstance(value, (str, bytes, Mapping)):
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "buif" else None
+
+
+def _named_arrays(value: Any) -> dict[str, Any] | None:
+    if isinstance(value, Mapping) and value:
+        rows = {key: _numeric(item) for key, item in value.items()}
+        if any(row is None for row in rows.values()):
+            return None
+        if all(isinstance(key, (int, np.integer)) for key in rows):
+            frames = sorted(rows)
+            if len({np.asarray(row).shape for row in rows.values()}) != 1:
+                return None
+            return {
+                "frame": np.asarray(frames, np.int64),
+                "label": np.stack([np.asarray(rows[frame], np.float32) for frame in frames]),
+            }
+        if all(isinstance(key, str) for key in rows):
+            has_array = any(isinstance(item, np.ndarray) for item in value.values())
+            return dict(rows) if has_array else None
+        return None
+    if isinstance(value, np.ndarray):
+        array = _numeric(value)
+        return None if array is None else {"array": array}
+    return None
+
+
+def to_pickle(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
+    """.npz → the pickle it is the twin of, for programs that read the published layout."""
+    try:
+        with np.load(source, allow_pickle=False) as file:
+            found: dict[str, Any] = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{source} is no .npz of plain arrays: {error}") from error
+    value: Any = found
+    if set(found) == {"frame", "label"}:
+        value = dict(zip(found["frame"].tolist(), found["label"], strict=True))
+    elif set(found) == {"array"}:
+        value = found["array"]
+    target = Path(out) if out is not None else source.with_suffix(".pkl")
+    _write(target, lambda stream: pickle.dump(value, stream, protocol=4))
+    return target
+
+
+def _write(target: Path, fill: Callable[[Any], object]) -> None:
+    """Atomically: nobody sees half a file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        dir=target.parent, prefix=f".{target.name}.", delete=False
+    ) as stream:
+        try:
+            fill(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.chmod(stream.name, 0o644)
+            os.replace(stream.name, target)
+        except BaseException:
+            os.unlink(stream.name)
+            raise

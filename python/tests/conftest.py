@@ -1,0 +1,57 @@
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mmi
+import pytest
+import torch
+
+# Networks this small are slower on several threads, and much slower on a busy machine.
+torch.set_num_threads(1)
+
+
+def tiny_config(**task: Any) -> dict[str, Any]:
+    """Video2Roll small enough for a test: 36x132 pictures, one piece a split, a few steps."""
+    return {
+        "seed": 3,
+        "threads": 1,
+        "device": "cpu",
+        "task": {
+            "name": "audeo/video2roll",
+            "model": {"name": "video2roll", "width": 0.05},
+            "recordings": {
+                "name": "piano_world",
+                "train_pieces": 1,
+                "valid_pieces": 1,
+                "test_pieces": 1,
+                "duration_s": 4,
+            },
+            "height": 36,
+            "width": 132,
+            "draws_per_epoch": 16,
+            "loader": {"batch_size": 4},
+            **task,
+        },
+        "train": {"max_steps": 4, "eval_every": 2, "log_every": 1},
+    }
+
+
+@pytest.fixture
+def config() -> Callable[..., dict[str, Any]]:
+    return tiny_config
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> mmi.Run:
+    return mmi.train(tiny_config(), runs=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gray video of two seconds."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc=size=264x72:rate=25", "-t", "2"]
+    command = ["ffmpeg", "-loglevel", "error", *source, "-pix_fmt", "yuv420p", str(path)]
+    subprocess.run(command, check=True)
+    return path
