@@ -26,9 +26,15 @@ endif()
 
 if(MMI_TORCH)
   find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter Development.Module)
-  execute_process(
-    COMMAND ${Python3_EXECUTABLE} -c "import torch; print(torch.utils.cmake_prefix_path, torch.__version__, int(torch.compiled_with_cxx11_abi()), sep=';', end='')"
-    OUTPUT_VARIABLE torch_facts RESULT_VARIABLE torch_missing ERROR_QUIET)
+  # Once more with -E: the isolated build environment of pip hides torch behind PYTHONPATH.
+  foreach(flag "" -E)
+    execute_process(
+      COMMAND ${Python3_EXECUTABLE} ${flag} -c "import torch; print(torch.utils.cmake_prefix_path, torch.__version__, int(torch.compiled_with_cxx11_abi()), sep=';', end='')"
+      OUTPUT_VARIABLE torch_facts RESULT_VARIABLE torch_missing ERROR_QUIET)
+    if(NOT torch_missing)
+      break()
+    endif()
+  endforeach()
   if(torch_missing)
     message(FATAL_ERROR "${Python3_EXECUTABLE} cannot import torch: pip install 'torch==2.13.0', or pass -DPython3_EXECUTABLE=…")
   endif()

@@ -28,7 +28,7 @@ LINE = {room: line for line, rooms in enumerate(HOUSE) for room in rooms}
 TORCH_FREE = {"base", "io"}
 TORCH_FREE_HEADERS = {"live"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
-CUDA = re.compile(r"(ATen/cuda|c10/cuda|torch/csrc/cuda)/|cuda(_runtime|_fp16|_bf16)?(_api)?\.h$")
+CUDA = re.compile(r"(ATen/cuda|c10/cuda|torch/csrc/cuda)/|^cuda(_runtime|_fp16|_bf16)?(_api)?\.h$")
 PICKLE = re.compile(
     r"torch::(load|save|pickle_load|pickle_save|jit::load)\s*\(|\bInputArchive\b|serialization/pickle"
 )

@@ -44,7 +44,7 @@ debian_packages() {
   export DEBIAN_FRONTEND=noninteractive
   step "apt-index (seconds)" "apt-get update failed: check the network and /etc/apt." \
     "${root[@]}" apt-get update
-  step "apt-packages: ${#missing[@]} (about two minutes from nothing)" \
+  step "apt-packages: ${#missing[@]} (two to four minutes from nothing)" \
     "apt-get could not install all of: ${missing[*]}." \
     "${root[@]}" apt-get install -y --no-install-recommends "${missing[@]}"
 }
@@ -87,11 +87,12 @@ install_package() {
   local site names
   site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
   names="$PWD $(find python/mmi configs include build/release/python -type f ! -name '*.pyc' | sort | sha256sum)"
+  # The command is a copy: it looks for its library and its Python where it lies.
+  cmp -s build/release/bin/mmi .venv/bin/mmi || install build/release/bin/mmi .venv/bin/mmi
   [[ "$names" == "$(cat "$site/mmi/.links" 2>/dev/null)" ]] && return
   rm -rf "$site/mmi"
   step "install (seconds)" "the Python package could not be installed into .venv: see the lines above." \
     env CMAKE_INSTALL_MODE=ABS_SYMLINK cmake --install build/release --component wheel --prefix "$site"
-  ln -sf "$PWD/build/release/bin/mmi" .venv/bin/mmi
   printf '%s\n' "$names" >"$site/mmi/.links"
 }
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by test.sh and full.sh: runs the functions stage_NAME of the array `stages`, each with its own log, and ends
 # with a table of times and the line 'N passed, N failed' (tests counted singly, a gate as one). Red when anything is.
 passed=0

@@ -2,7 +2,7 @@
 # Sets up, then runs every test and gate. Usage: bash scripts/test.sh [STAGE…] (default: all of them, in this order).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-stages=(layers format ruff mypy units asan core)
+stages=(layers format ruff mypy units pytest asan core smoke wheel consumer)
 source scripts/stages.sh
 
 cpp_files() { git ls-files -co --exclude-standard '*.h' '*.cpp' '*.cu' ':!third_party'; }
@@ -34,6 +34,46 @@ stage_core() {
   cmake --preset core
   cmake --build --preset core
   ctest --test-dir build/core --no-tests=error --output-on-failure -j2
+}
+
+# The line from YAML to sound at its smallest: make data, train, score, generate.
+stage_smoke() {
+  local out=build/smoke mmi=.venv/bin/mmi frames run
+  rm -rf "$out"
+  $mmi data make configs/audeo/video2roll.yaml preset=smoke --out "$out/data"
+  $mmi train configs/audeo/roll2midi.yaml preset=smoke --runs "$out/runs" | tail -n 1 | tee "$out/run"
+  run=$(<"$out/run")
+  $mmi eval "$run" --json
+  frames=$(find "$out/data/input_images/testing" -mindepth 1 -type d | sort | head -n 1)
+  ffmpeg -v error -framerate 25 -i "$frames/frame%d.jpg" -c:v mpeg4 -q:v 2 "$out/clip.mp4"
+  $mmi generate "$run" --input "$out/clip.mp4" --out "$out/played"
+  ls -l "$out"/played.{mid,wav,mp4,png}
+}
+
+# A wheel of the same build (nothing is compiled again), in an environment of its own that borrows this one's torch.
+stage_wheel() {
+  local env=build/wheel-env site
+  rm -rf build/wheel "$env"
+  .venv/bin/python -m pip wheel -v --no-build-isolation --no-deps -w build/wheel -C build-dir=build/release \
+    -C cmake.define.MMI_TESTS=ON . | tee build/logs/wheel-build.log
+  cmake -U 'SKBUILD*' build/release
+  grep -q 'ninja: no work to do' build/logs/wheel-build.log
+  .venv/bin/python -m venv --without-pip "$env"
+  .venv/bin/python -m pip --python "$env/bin/python" install --no-deps build/wheel/*.whl
+  site=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  .venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$site/borrowed.pth"
+  cd "$env"
+  bin/python -c "import mmi; assert mmi.__file__.startswith('$site'), mmi.__file__; print(mmi.__version__)"
+  bin/mmi info
+}
+
+# A program outside the project: find_package(mmi) in a plain prefix; it loads the run of the smoke stage.
+stage_consumer() {
+  rm -rf build/prefix build/consumer
+  cmake --install build/release --prefix build/prefix
+  cmake -S tests/consumer -B build/consumer -G Ninja -DCMAKE_PREFIX_PATH="$PWD/build/prefix" -DCMAKE_CXX_COMPILER=clang++-19
+  cmake --build build/consumer
+  build/consumer/consumer "$(<build/smoke/run)" build/smoke/clip.mp4 build/smoke/consumer
 }
 
 run_stages "$@"

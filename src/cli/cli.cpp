@@ -48,7 +48,7 @@ void on_signal(int number) {
 class SignalScope {
  public:
   SignalScope() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_signal;
     ::sigaction(SIGINT, &action, &int_);
     ::sigaction(SIGTERM, &action, &term_);
@@ -64,8 +64,8 @@ class SignalScope {
   SignalScope& operator=(const SignalScope&) = delete;
 
  private:
-  struct sigaction int_ {};
-  struct sigaction term_ {};
+  struct sigaction int_{};
+  struct sigaction term_{};
 };
 
 int fail(const std::string& text, int code) {
@@ -147,9 +147,8 @@ int cli_main(const std::vector<std::string>& args, const std::function<bool()>& 
     register_all();
     Progress::set_enabled(!call.quiet);
     log::set_level(call.quiet ? log::Level::kWarning : log::Level::kInfo);
-    const Command command(call, [interrupted] {
-      return train::stop_requested() || (interrupted && interrupted());
-    });
+    const Command command(
+        call, [interrupted] { return train::stop_requested() || (interrupted && interrupted()); });
     for (const auto& [name, run] : kRunners) {
       if (name == call.verb->name) {
         return run(command);

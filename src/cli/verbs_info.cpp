@@ -61,7 +61,10 @@ int run_list(const Command& command) {
         collect_slots(*entry.schema, "task", slots);
         for (auto& slot : slots) {
           rows.push_back(
-              {{"task", entry.name}, {"slot", slot["slot"]}, {"kind", slot["kind"]}, {"doc", slot["doc"]}});
+              {{"task", entry.name},
+               {"slot", slot["slot"]},
+               {"kind", slot["kind"]},
+               {"doc", slot["doc"]}});
         }
       }
     }
@@ -117,7 +120,8 @@ int run_config(const Command& command) {
     const auto stage =
         runs::resolve(command.positional(1, "a configuration file"), command.rest(2));
     const config::Node tree = config::write(stage->config);
-    std::printf("%s", command.json ? (tree.json() + "\n").c_str() : runs::show(tree, stage->tree).c_str());
+    std::printf(
+        "%s", command.json ? (tree.json() + "\n").c_str() : runs::show(tree, stage->tree).c_str());
     return kExitOk;
   }
   MMI_CHECK(
@@ -157,7 +161,10 @@ int run_info(const Command& command) {
     std::printf("%s\n", facts.dump().c_str());
   } else {
     for (const auto& [name, value] : facts.items()) {
-      std::printf("%-12s %s\n", name.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+      std::printf(
+          "%-12s %s\n",
+          name.c_str(),
+          value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
     }
   }
   return kExitOk;

@@ -42,8 +42,7 @@ void print_metrics(const Metrics& metrics, bool json) {
 }  // namespace
 
 int run_train(const Command& command) {
-  const auto stage =
-      runs::resolve(command.positional(0, "a configuration file"), command.rest(1));
+  const auto stage = runs::resolve(command.positional(0, "a configuration file"), command.rest(1));
   const int threads = stage->config.threads;
   at::set_num_threads(
       threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency()));
@@ -84,7 +83,7 @@ int run_generate(const Command& command) {
   const std::string out = command.value("--out");
   request.out = out.empty() ? run->info.path / "samples" / request.input.stem() : fs::path(out);
   if (request.out.has_parent_path()) {
-    create_directories(request.out.parent_path());
+    mmi::create_directories(request.out.parent_path());
   }
   for (const char* option : {"crop", "program", "truth"}) {
     const std::string value = command.value(std::string("--") + option);
@@ -115,8 +114,7 @@ int run_export(const Command& command) {
 }
 
 int run_report(const Command& command) {
-  const fs::path page =
-      runs::write_report(store_of(command).find(command.positional(0, "a run")));
+  const fs::path page = runs::write_report(store_of(command).find(command.positional(0, "a run")));
   std::printf("%s\n", page.string().c_str());
   return kExitOk;
 }

@@ -22,7 +22,11 @@ std::vector<double> spectral_flux(
   const auto signal = torch::constant_pad_nd(
       torch::from_blob(const_cast<float*>(waveform.data()), {count}, torch::kFloat32),
       {kLead * hop, 0});
-  const auto bins = magnitude(stft(signal, {n_fft, hop, {}, true, PadMode::kZeros}));
+  // The sharp end of a cut-off sound is no onset: only frames inside the waveform count.
+  if (signal.size(0) < n_fft) {
+    return {};
+  }
+  const auto bins = magnitude(stft(signal, {n_fft, hop, {}, false}));
   const double loudest = bins.max().item<double>();
   if (!(loudest > 0) || bins.size(1) <= kLag) {
     return {};
@@ -108,13 +112,16 @@ std::vector<double> detect_onsets(
   }
   const auto flux = spectral_flux(waveform, n_fft, hop);
   const double hop_s = static_cast<double>(hop) / static_cast<double>(sample_rate_hz);
+  const double window_s = static_cast<double>(n_fft) / static_cast<double>(sample_rate_hz);
   std::vector<double> onsets;
   for (std::int64_t t = 0; t < static_cast<std::int64_t>(flux.size()); ++t) {
     if (!is_peak(flux, t, hop_s * 1000.0, cfg.threshold)) {
       continue;
     }
-    // The change lies between the two compared spectra.
-    const double time_s = std::max(0.0, (static_cast<double>(t - kLead) - 0.5 * kLag) * hop_s);
+    // The change lies between the two compared spectra. The logarithm makes it strongest while the
+    // sound fills the last quarter of the window.
+    const double middle_s = (static_cast<double>(t - kLead) - 0.5 * kLag) * hop_s;
+    const double time_s = std::max(0.0, middle_s + 0.75 * window_s);
     if (onsets.empty() || time_s - onsets.back() >= cfg.min_distance_ms / 1000.0) {
       onsets.push_back(time_s);
     }

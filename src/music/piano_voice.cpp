@@ -138,7 +138,7 @@ Strike make_strike(int pitch, int velocity, double rate) {
   const auto amplitudes = spectrum(freqs, pitch, force);
   for (std::size_t i = 0; i < freqs.size(); ++i) {
     const double f = freqs[i];
-    const double sigma = 6.91 / t60_s + 1.5e-7 * (f * f - freqs[0] * freqs[0]);
+    const double sigma = 6.91 / t60_s + 4e-7 * (f * f - freqs[0] * freqs[0]);
     const double phase = -std::numbers::pi / 2 + rng.uniform(-0.8, 0.8);
     const double detune = std::pow(2.0, rng.uniform(0.2, 0.6) / 1200.0);
     const double a = loudness * amplitudes[i];

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <numbers>
+#include <string_view>
 #include <tuple>
 
 #include "mmi/base/errors.h"
@@ -114,6 +116,15 @@ std::string font_of(const SynthConfig& cfg) {
       DataError,
       std::filesystem::is_regular_file(font),
       "{}: no such sound font: pass a .sf2 file",
+      font);
+  // Asked here because FluidSynth's loaders would try the file as every other format, noisily.
+  std::array<char, 12> head{};
+  std::ifstream(font, std::ios::binary).read(head.data(), head.size());
+  const std::string_view magic(head.data(), head.size());
+  MMI_CHECK(
+      DataError,
+      magic.substr(0, 4) == "RIFF" && magic.substr(8) == "sfbk",
+      "{}: not a SoundFont 2 file: pass a .sf2 file",
       font);
   return font;
 }

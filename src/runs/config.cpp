@@ -1,6 +1,9 @@
 #include "mmi/runs/config.h"
 
+#include <dlfcn.h>
 #include <torch/cuda.h>
+
+#include <cstdlib>
 
 #include "mmi/base/errors.h"
 
@@ -37,7 +40,8 @@ const config::Schema& RunConfig::schema() {
 
 torch::Device RunConfig::torch_device() const {
   if (device == "auto") {
-    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0)
+                                       : torch::Device(torch::kCPU);
   }
   try {
     const torch::Device chosen(device);
@@ -52,8 +56,38 @@ torch::Device RunConfig::torch_device() const {
   }
 }
 
+std::filesystem::path find_config(const std::string& name) {
+  namespace fs = std::filesystem;
+  if (fs::exists(name)) {
+    return name;
+  }
+  const fs::path below = name.rfind("configs/", 0) == 0 ? name.substr(8) : name;
+  std::vector<fs::path> roots;
+  if (const char* set = std::getenv("MMI_CONFIGS"); set && *set) {
+    roots.emplace_back(set);
+  }
+  Dl_info here{};
+  if (dladdr(reinterpret_cast<const void*>(&find_config), &here) != 0) {
+    // In a wheel, a prefix and a build tree.
+    for (const char* place : {"../configs", "../share/mmi/configs", "../../configs"}) {
+      roots.push_back(fs::path(here.dli_fname).parent_path() / place);
+    }
+  }
+  for (const fs::path& root : roots) {
+    if (fs::exists(root / below)) {
+      return (root / below).lexically_normal();
+    }
+  }
+  throw ConfigError(format(
+      "no configuration file {} here or among those that come with libmmi; set MMI_CONFIGS or give "
+      "a "
+      "path",
+      name));
+}
+
 std::shared_ptr<const Stage> resolve(
-    const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+    const std::string& name, const std::vector<std::string>& overrides) {
+  const std::filesystem::path file = find_config(name);
   auto stage = std::make_shared<Stage>();
   stage->file = file;
   stage->tree = config::load(file, overrides);
@@ -70,7 +104,7 @@ std::shared_ptr<const Stage> resolve(
         "device=" + stage->config.device,
         format("threads={}", stage->config.threads)};
     inherited.insert(inherited.end(), need.overrides.begin(), need.overrides.end());
-    stage->parents[name] = resolve(file.parent_path() / need.config, inherited);
+    stage->parents[name] = resolve((file.parent_path() / need.config).string(), inherited);
   }
   return stage;
 }

@@ -29,8 +29,8 @@ void section(
   page += "| setting | type | default | range | meaning |\n|---|---|---|---|---|\n";
   const auto defaults = schema.make();
   for (const config::Field& field : schema.fields) {
-    const std::string type = field.sub ? format("[{}](#{})", field.sub->name, field.sub->name)
-                                       : escaped(field.type);
+    const std::string type =
+        field.sub ? format("[{}](#{})", field.sub->name, field.sub->name) : escaped(field.type);
     page += format(
         "| `{}` | {} | {} | {} | {} |\n",
         field.name,
@@ -75,7 +75,8 @@ void annotate(
 std::string config_reference() {
   std::string page =
       "# Configuration reference\n\n"
-      "Written by `mmi config reference`. A file in `configs/` holds the settings of *run*; a part is "
+      "Written by `mmi config reference`. A file in `configs/` holds the settings of *run*; a part "
+      "is "
       "chosen by its name: `model: {name: video2roll, width: 0.25}`.\n\n## run\n";
   std::set<const config::Schema*> shown;
   section(RunConfig::schema(), "run", shown, page);
@@ -85,7 +86,8 @@ std::string config_reference() {
       if (entry.schema) {
         section(*entry.schema, entry.name, shown, page);
       } else {
-        page += format("\n### {}\n\n{} (registered from Python; free options)\n", entry.name, entry.doc);
+        page += format(
+            "\n### {}\n\n{} (registered from Python; free options)\n", entry.name, entry.doc);
       }
     }
   }

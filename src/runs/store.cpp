@@ -63,7 +63,9 @@ class RunLock {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd_);
       throw CheckpointError(format(
-          "{} is being trained by process {}; wait for it or stop it", run.string(), read_text(path)));
+          "{} is being trained by process {}; wait for it or stop it",
+          run.string(),
+          read_text(path)));
     }
     const std::string pid = std::to_string(::getpid());
     if (::ftruncate(fd_, 0) != 0 || ::pwrite(fd_, pid.data(), pid.size(), 0) < 0) {
@@ -130,7 +132,8 @@ fs::path main_run(const fs::path& path) {
   try {
     return path / "runs" / ordered_json::parse(read_text(pipeline)).at("main").get<std::string>();
   } catch (const ordered_json::exception& error) {
-    throw CheckpointError(format("{} is not a bundle description: {}", pipeline.string(), error.what()));
+    throw CheckpointError(
+        format("{} is not a bundle description: {}", pipeline.string(), error.what()));
   }
 }
 
@@ -225,7 +228,7 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
       return open(info.path, run->config.device);
     }
   }
-  create_directories(info.path);
+  mmi::create_directories(info.path);
   const RunLock lock(info.path);
   if (options.again) {
     fs::remove_all(info.path / "checkpoints");
@@ -297,8 +300,9 @@ fs::path Store::find(const std::string& reference) const {
   MMI_CHECK(
       CheckpointError,
       matches.size() == 1,
-      matches.empty() ? "{} is neither a run directory, a bundle, nor a run of {}; `mmi runs list` shows them"
-                      : "{} fits several runs of {}; give more digits",
+      matches.empty()
+          ? "{} is neither a run directory, a bundle, nor a run of {}; `mmi runs list` shows them"
+          : "{} fits several runs of {}; give more digits",
       reference,
       root_.string());
   return matches.front();
@@ -326,7 +330,7 @@ Metrics evaluate(Run& run, const std::string& split) {
   for (const auto& [name, value] : metrics) {
     object[name] = value;
   }
-  create_directories(run.info.path / "eval");
+  mmi::create_directories(run.info.path / "eval");
   atomic_write(run.info.path / "eval" / (split + ".json"), object.dump(1) + "\n");
   return metrics;
 }
@@ -338,7 +342,7 @@ void export_bundle(const fs::path& run, const fs::path& out) {
     const RunInfo info = read_info(source);
     MMI_CHECK(CheckpointError, info.finished, "{} is not finished", source.string());
     const fs::path target = out / "runs" / (info.task + "-" + info.id);
-    create_directories(target / "checkpoints");
+    mmi::create_directories(target / "checkpoints");
     for (const char* file : {"config.yaml", "run.json"}) {
       fs::copy_file(source / file, target / file, fs::copy_options::overwrite_existing);
     }

@@ -52,7 +52,7 @@ std::string directory_name(std::int64_t step) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path directory) : directory_(std::move(directory)) {
-  create_directories(directory_);
+  mmi::create_directories(directory_);
   for (const auto& entry : fs::directory_iterator(directory_)) {
     if (entry.path().filename().string().find(".tmp-") != std::string::npos) {
       fs::remove_all(entry.path());
@@ -65,7 +65,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint, bool is_best) {
   const fs::path target = directory_ / name;
   if (!fs::exists(target)) {
     const fs::path temporary = directory_ / format("{}.tmp-{}", name, ::getpid());
-    create_directories(temporary);
+    mmi::create_directories(temporary);
     save_tensors(
         temporary / "model.safetensors",
         checkpoint.model,

@@ -8,6 +8,9 @@
 namespace mmi::worlds::piano {
 namespace {
 
+// Two samples a grid step, on a diagonal: edges in either direction are seen twice as finely.
+constexpr std::array<std::array<float, 2>, 2> kSamples = {{{0.25F, 0.75F}, {0.75F, 0.25F}}};
+
 int steps_per_pixel(double target, int pixels) {
   return std::clamp(static_cast<int>(std::lround(target / pixels)), 2, 11);
 }
@@ -76,23 +79,23 @@ Board::Board(const Grid& grid, const Look& look)
 
 void Board::shade_fine() {
   fine_.resize(static_cast<std::size_t>(fine_width_) * static_cast<std::size_t>(fine_height_));
-  std::vector<float> across(static_cast<std::size_t>(fine_width_));
-  const auto canvas_x = [&](int i) {
-    return (static_cast<float>(i - grid_.margin_x * grid_.fine_x) + 0.5F) * grid_.step_x;
-  };
+  const int first_x = -grid_.margin_x * grid_.fine_x, first_y = -grid_.margin_y * grid_.fine_y;
+  std::vector<float> light(static_cast<std::size_t>(fine_width_));
   for (int i = 0; i < fine_width_; ++i) {
-    across[static_cast<std::size_t>(i)] = light_x(look_, canvas_x(i));
+    light[static_cast<std::size_t>(i)] = light_x(look_, canvas_x(first_x + i, 0.5F));
   }
   for (int j = 0; j < fine_height_; ++j) {
-    const float y = (static_cast<float>(j - grid_.margin_y * grid_.fine_y) + 0.5F) * grid_.step_y;
-    const float light = light_y(look_, y);
+    const float row_light = light_y(look_, canvas_y(first_y + j, 0.5F));
     std::uint8_t* line =
         &fine_[static_cast<std::size_t>(j) * static_cast<std::size_t>(fine_width_)];
     for (int i = 0; i < fine_width_; ++i) {
-      float kx = 0, ky = 0;
-      camera_.to_keyboard(canvas_x(i), y, kx, ky);
-      const float value = shade_up(look_, kx, ky) * light * across[static_cast<std::size_t>(i)];
-      line[i] = static_cast<std::uint8_t>(tone_(value) + 0.5F);
+      float sum = 0;
+      for (const auto& [u, v] : kSamples) {
+        float kx = 0, ky = 0;
+        camera_.to_keyboard(canvas_x(first_x + i, u), canvas_y(first_y + j, v), kx, ky);
+        sum += tone_(shade_up(look_, kx, ky) * row_light * light[static_cast<std::size_t>(i)]);
+      }
+      line[i] = static_cast<std::uint8_t>(0.5F * sum + 0.5F);
     }
   }
 }
@@ -129,12 +132,24 @@ void Board::background(int shift_x, int shift_y, std::int16_t* out) {
   }
 }
 
-Layer Board::make_layer(int pitch, int layer) const {
+// Part of the picture (with margins, in pixels) that a layer can change.
+Board::Area Board::layer_area(int pitch, int layer) const {
   const KeyShape& key = key_shape(pitch);
-  const double pad = key.black ? 5 : 1;
+  double left = key.left - 1, right = key.right + 1, top = kKeyTop - 1, bottom = key.front + 4.5;
+  if (key.black && layer == 0) {  // its shadow
+    left -= 4;
+    right += 4;
+  }
+  if (layer == 1) {
+    right = std::min(right, key.left + 10);
+  } else if (layer == 2) {
+    left = std::max(left, key.right - 10);
+  } else if (layer >= 3) {
+    top = key.front - 3.5;
+  }
   float x0 = 1e9F, x1 = -1e9F, y0 = 1e9F, y1 = -1e9F;
-  for (double x : {key.left - pad, key.right + pad}) {
-    for (double y : {kKeyTop - 1, key.front + 4.5}) {
+  for (double x : {left, right}) {
+    for (double y : {top, bottom}) {
       const Point p = camera_.to_picture({x, y});
       x0 = std::min(x0, static_cast<float>(p.x));
       x1 = std::max(x1, static_cast<float>(p.x));
@@ -145,53 +160,63 @@ Layer Board::make_layer(int pitch, int layer) const {
   const float pixel_x = grid_.step_x * static_cast<float>(grid_.fine_x);
   const float pixel_y = grid_.step_y * static_cast<float>(grid_.fine_y);
   const int wide = grid_.width + 2 * grid_.margin_x, high = grid_.height + 2 * grid_.margin_y;
-  const int px0 = std::max(0, static_cast<int>(x0 / pixel_x) + grid_.margin_x - 2);
-  const int px1 = std::min(wide, static_cast<int>(x1 / pixel_x) + grid_.margin_x + 3);
-  const int py0 = std::max(0, static_cast<int>(y0 / pixel_y) + grid_.margin_y - 2);
-  const int py1 = std::min(high, static_cast<int>(y1 / pixel_y) + grid_.margin_y + 3);
-  Layer result{px0, py0, std::max(0, px1 - px0 - 1), std::max(0, py1 - py0 - 1), {}};
+  return {
+      std::max(0, static_cast<int>(std::floor(x0 / pixel_x)) + grid_.margin_x - 1),
+      std::min(wide, static_cast<int>(std::floor(x1 / pixel_x)) + grid_.margin_x + 3),
+      std::max(0, static_cast<int>(std::floor(y0 / pixel_y)) + grid_.margin_y - 1),
+      std::min(high, static_cast<int>(std::floor(y1 / pixel_y)) + grid_.margin_y + 3)};
+}
+
+float Board::change_at(int pitch, int layer, float x, float y) const {
+  float kx = 0, ky = 0;
+  camera_.to_keyboard(x, y, kx, ky);
+  const float delta = shade_change(look_, pitch, layer, kx, ky);
+  if (delta == 0) {
+    return 0;
+  }
+  // The surface layer comes first; walls replace what it leaves.
+  const bool wall = layer == 1 || layer == 2;
+  const float base =
+      shade_up(look_, kx, ky) + (wall ? shade_change(look_, pitch, 0, kx, ky) : 0.0F);
+  const float light = light_x(look_, x) * light_y(look_, y);
+  return tone_((base + delta) * light) - tone_(base * light);
+}
+
+Layer Board::make_layer(int pitch, int layer) const {
+  const Area area = layer_area(pitch, layer);
+  Layer result{
+      area.x0, area.y0, std::max(0, area.x1 - area.x0 - 1), std::max(0, area.y1 - area.y0 - 1), {}};
   if (result.width == 0 || result.height == 0) {
     return {};
   }
-  const int fine_w = (px1 - px0) * grid_.fine_x, fine_h = (py1 - py0) * grid_.fine_y;
+  const int fine_w = (area.x1 - area.x0) * grid_.fine_x;
+  const int fine_h = (area.y1 - area.y0) * grid_.fine_y;
+  const int first_x = (area.x0 - grid_.margin_x) * grid_.fine_x;
+  const int first_y = (area.y0 - grid_.margin_y) * grid_.fine_y;
   std::vector<std::int16_t> change(static_cast<std::size_t>(fine_w * fine_h), 0);
   for (int j = 0; j < fine_h; ++j) {
-    const float y =
-        (static_cast<float>(j + (py0 - grid_.margin_y) * grid_.fine_y) + 0.5F) * grid_.step_y;
     for (int i = 0; i < fine_w; ++i) {
-      const float x =
-          (static_cast<float>(i + (px0 - grid_.margin_x) * grid_.fine_x) + 0.5F) * grid_.step_x;
-      float kx = 0, ky = 0;
-      camera_.to_keyboard(x, y, kx, ky);
-      const float delta = shade_change(look_, pitch, layer, kx, ky);
-      if (delta != 0) {
-        const float light = light_x(look_, x) * light_y(look_, y);
-        const float up = shade_up(look_, kx, ky);
-        // The surface layer comes first; walls replace what it leaves.
-        const float base =
-            layer == 1 || layer == 2 ? up + shade_change(look_, pitch, 0, kx, ky) : up;
-        change[static_cast<std::size_t>(j * fine_w + i)] = static_cast<std::int16_t>(
-            std::lrintf(tone_((base + delta) * light) - tone_(base * light)));
+      float sum = 0;
+      for (const auto& [u, v] : kSamples) {
+        sum += change_at(pitch, layer, canvas_x(first_x + i, u), canvas_y(first_y + j, v));
       }
+      change[static_cast<std::size_t>(j * fine_w + i)] =
+          static_cast<std::int16_t>(std::lrintf(0.5F * sum));
     }
   }
-  result.values.resize(
-      static_cast<std::size_t>(grid_.fine_x * grid_.fine_y * result.width * result.height));
-  std::int16_t* out = result.values.data();
-  for (int phase_y = 0; phase_y < grid_.fine_y; ++phase_y) {
-    for (int phase_x = 0; phase_x < grid_.fine_x; ++phase_x) {
-      average(
-          change.data(),
-          fine_w,
-          result.height,
-          result.width,
-          grid_.fine_x,
-          grid_.fine_y,
-          phase_x,
-          phase_y,
-          out);
-      out += result.width * result.height;
-    }
+  const int phases = grid_.fine_x * grid_.fine_y;
+  result.values.resize(static_cast<std::size_t>(phases * result.width * result.height));
+  for (int phase = 0; phase < phases; ++phase) {
+    average(
+        change.data(),
+        fine_w,
+        result.height,
+        result.width,
+        grid_.fine_x,
+        grid_.fine_y,
+        phase % grid_.fine_x,
+        phase / grid_.fine_x,
+        &result.values[static_cast<std::size_t>(phase * result.width * result.height)]);
   }
   return result;
 }

@@ -49,7 +49,22 @@ class Board {
       std::int16_t* out);
 
  private:
+  struct Area {
+    int x0 = 0, x1 = 0, y0 = 0, y1 = 0;
+  };
+
+  // Canvas position of a share (0..1) of a grid step, counted from the picture's corner.
+  float canvas_x(int step, float share) const {
+    return (static_cast<float>(step) + share) * grid_.step_x;
+  }
+
+  float canvas_y(int step, float share) const {
+    return (static_cast<float>(step) + share) * grid_.step_y;
+  }
+
   void shade_fine();
+  Area layer_area(int pitch, int layer) const;
+  float change_at(int pitch, int layer, float x, float y) const;
   void make_background_phase(int phase_x, int phase_y, std::vector<std::int16_t>& out) const;
   void make_key(int pitch);
   Layer make_layer(int pitch, int layer) const;

@@ -24,6 +24,27 @@ void add(Limbs& limbs, Point a, Point b, float ra, float rb, float edge, float f
   limbs.limb[limbs.count++] = limb;
 }
 
+void highlight(Limbs& limbs, float light, float spread, bool fingertip) {
+  Limb& limb = limbs.limb[limbs.count - 1];
+  limb.tip_light = light;
+  limb.tip_spread = spread;
+  limb.fingertip = fingertip;
+}
+
+// A cuff lies across the hand, a bare arm runs into it.
+void add_forearm(Limbs& limbs, const HandPose& pose, double side, bool sleeve) {
+  const Point elbow_side{pose.wrist.x - side * 4, pose.wrist.y + 60};
+  if (sleeve) {
+    const double cuff = pose.wrist.y + 2;
+    add(limbs, {pose.wrist.x - 17, cuff}, {pose.wrist.x + 17, cuff}, 20, 20, 0.3F, 0, 1.0F);
+    limbs.limb[limbs.count - 1].sleeve = true;
+    add(limbs, elbow_side, {pose.wrist.x, cuff + 8}, 40, 36, 0.3F, 0, 1.0F);
+    limbs.limb[limbs.count - 1].sleeve = true;
+  } else {
+    add(limbs, elbow_side, {pose.wrist.x, pose.wrist.y + 12}, 28, 22, 0.25F, 0, 0.97F);
+  }
+}
+
 }  // namespace
 
 Limbs hand_limbs(const HandPose& pose, Hand hand, bool sleeve) {
@@ -32,35 +53,29 @@ Limbs hand_limbs(const HandPose& pose, Hand hand, bool sleeve) {
   const auto& f = pose.fingers;
   // Thumb: below the palm.
   const Point thumb_root{pose.wrist.x - side * 18, pose.wrist.y - 14};
-  add(limbs, thumb_root, f[0].knuckle, 10, 8.2F, 0.22F, 0.3F, 0.95F);
-  add(limbs, f[0].knuckle, f[0].joint, kBaseRadius[0], kJointRadius[0], 0.30F, 0.5F, 0.97F);
-  add(limbs, f[0].joint, f[0].tip, kJointRadius[0], kTipRadius[0], 0.34F, 0.25F, 1.0F);
-  limbs.limb[limbs.count - 1].tip_light = 0.10F;
+  add(limbs, thumb_root, f[0].knuckle, 11, 8.2F, 0.22F, 0.3F, 0.95F);
+  add(limbs, f[0].knuckle, f[0].joint, kBaseRadius[0], kJointRadius[0], 0.34F, 0.5F, 0.97F);
+  highlight(limbs, 0.07F, 0.9F, false);
+  add(limbs, f[0].joint, f[0].tip, kJointRadius[0], kTipRadius[0], 0.40F, 0.25F, 1.0F);
+  highlight(limbs, 0.13F, 0.6F, true);
+  if (!sleeve) {
+    add_forearm(limbs, pose, side, false);
+  }
   // Back of the hand, from the little finger's side inwards.
   for (std::size_t i : {4U, 3U, 1U, 2U}) {
     const double at = (static_cast<double>(i) - 2.4) * 10.5;
-    add(limbs,
-        {pose.wrist.x + side * at, pose.wrist.y},
-        f[i].knuckle,
-        15,
-        10.5F,
-        0.16F,
-        0.2F,
-        0.96F + 0.02F * static_cast<float>(i == 2));
+    const Point root{pose.wrist.x + side * at, pose.wrist.y};
+    add(limbs, root, f[i].knuckle, 15, 10.5F, 0.20F, 0.2F, i == 2 ? 1.0F : 0.97F);
+    highlight(limbs, 0.08F, 0.6F, false);
   }
-  add(limbs,
-      {pose.wrist.x - side * 4, pose.wrist.y + 60},
-      pose.wrist,
-      26,
-      25,
-      sleeve ? 0.4F : 0.25F,
-      0,
-      sleeve ? 1.0F : 0.95F);
-  limbs.limb[limbs.count - 1].sleeve = sleeve;
+  if (sleeve) {
+    add_forearm(limbs, pose, side, true);
+  }
   for (std::size_t i : {4U, 3U, 1U, 2U}) {
-    add(limbs, f[i].knuckle, f[i].joint, kBaseRadius[i], kJointRadius[i], 0.33F, 0.75F, 1.0F);
-    add(limbs, f[i].joint, f[i].tip, kJointRadius[i], kTipRadius[i], 0.36F, 0.2F, 1.02F);
-    limbs.limb[limbs.count - 1].tip_light = 0.09F;
+    add(limbs, f[i].knuckle, f[i].joint, kBaseRadius[i], kJointRadius[i], 0.38F, 0.8F, 1.0F);
+    highlight(limbs, 0.07F, 0.9F, false);
+    add(limbs, f[i].joint, f[i].tip, kJointRadius[i], kTipRadius[i], 0.42F, 0.2F, 1.02F);
+    highlight(limbs, 0.13F, 0.6F, true);
   }
   return limbs;
 }

@@ -11,10 +11,12 @@ namespace mmi::worlds::piano {
 struct Limb {
   float ax = 0, ay = 0, bx = 0, by = 0;
   float ra = 1, rb = 1;
-  float edge = 0.3F;    // darkening towards the outline
-  float base_fade = 0;  // share of the length over which the outline fades in from a
-  float tone = 1;       // relative brightness
-  float tip_light = 0;  // nail at b
+  float edge = 0.3F;        // darkening towards the outline
+  float base_fade = 0;      // share of the length over which the outline fades in from a
+  float tone = 1;           // relative brightness
+  float tip_light = 0;      // nail or knuckle highlight at b
+  float tip_spread = 0.6F;  // its radius, in radii of the limb
+  bool fingertip = false;
   bool sleeve = false;
 };
 

@@ -42,7 +42,9 @@ Cue make_cue(int pitch) {
       const double x = key.left + across * (key.right - key.left);
       const bool wall = across < 0.1 || across > 0.9;
       if (key.black || !under_black(x, y, key.white_index)) {
-        cue.push_back({float(x), float(y), float(share * (wall ? 1.0 : 0.5))});
+        // A wall is seen half as well beside the black keys.
+        const double seen = key.black || y > kBlackFront ? 1.0 : 0.5;
+        cue.push_back({float(x), float(y), float(share * (wall ? seen : 0.15))});
       }
     }
   }

@@ -144,7 +144,9 @@ void HandPainter::add_shadow(const SeenLimb& seen, float height_a, float height_
 
 void HandPainter::add_limb(const SeenLimb& seen) {
   const Limb& limb = seen.limb;
-  const Box box = box_of(limb, 0.5F * (pixel_x_ + seen.blur_x), 0.5F * (pixel_y_ + seen.blur_y));
+  const float foot_x = pixel_x_ + seen.blur_x, foot_y = pixel_y_ + seen.blur_y;
+  const float diagonal = std::hypot(foot_x, foot_y);
+  const Box box = box_of(limb, 0.25F * (foot_x + diagonal), 0.25F * (foot_y + diagonal));
   if (box.empty()) {
     return;
   }
@@ -157,15 +159,15 @@ void HandPainter::add_limb(const SeenLimb& seen) {
   p.inverse_length2 = 1 / std::max(1e-4F, p.bax * p.bax + p.bay * p.bay);
   p.ra = limb.ra;
   p.dr = limb.rb - limb.ra;
-  p.foot_x = pixel_x_ + seen.blur_x;
-  p.foot_y = pixel_y_ + seen.blur_y;
-  p.light_x = -0.10F * look_.shadow_x * lamp;
-  p.light_y = -0.10F * look_.shadow_y * lamp;
+  p.foot_x = foot_x;
+  p.foot_y = foot_y;
+  p.light_x = -0.15F * look_.shadow_x * lamp;
+  p.light_y = -0.15F * look_.shadow_y * lamp;
   p.edge = limb.edge;
   p.inverse_fade = limb.base_fade > 0 ? 1 / limb.base_fade : 1e6F;
   p.tone = limb.tone * albedo;
   p.nail = limb.tip_light * albedo;
-  p.inverse_nail = 1 / (limb.rb * limb.rb * 0.36F);
+  p.inverse_nail = 1 / (limb.rb * limb.rb * limb.tip_spread * limb.tip_spread);
   const float x = (static_cast<float>(box.x0) + 0.5F) * pixel_x_ - limb.ax;
   for (int row = box.y0; row < box.y1; ++row) {
     const float y = (static_cast<float>(row) + 0.5F) * pixel_y_ - limb.ay;

@@ -47,7 +47,8 @@ class TempoMap {
 };
 
 // Replaces a note by a mordent, a grace note or a short trill that ends on it.
-void add_ornament(music::Notes& out, const music::Note& note, Rng& rng) {
+void add_ornament(music::Notes& out, const music::Note& note, int softest, Rng& rng) {
+  const int softer = std::max(softest, note.velocity - 8);
   const int step = rng.chance(0.5) ? 1 : 2;
   const int direction = rng.chance(0.7) ? 1 : -1;
   const int other = std::clamp(note.pitch + direction * step, 36, 86);
@@ -56,12 +57,12 @@ void add_ornament(music::Notes& out, const music::Note& note, Rng& rng) {
   const int pairs = kind < 0.7 ? 1 : 2;
   double t = note.onset_s;
   if (kind < 0.35) {
-    out.push_back({t, t + quick * 0.9, other, std::max(1, note.velocity - 8)});
+    out.push_back({t, t + quick * 0.9, other, softer});
     t += quick;
   } else {
     for (int i = 0; i < pairs && t + 4 * quick < note.offset_s; ++i) {
       out.push_back({t, t + quick * 0.9, note.pitch, note.velocity});
-      out.push_back({t + quick, t + 1.9 * quick, other, std::max(1, note.velocity - 8)});
+      out.push_back({t + quick, t + 1.9 * quick, other, softer});
       t += 2 * quick;
     }
   }
@@ -137,7 +138,7 @@ music::Notes perform(
     note.offset_s = note.onset_s + std::max(0.06, length);
     const bool ornament = rng.chance(options.ornament_probability);
     if (ornament && note.offset_s - note.onset_s >= 0.3) {
-      add_ornament(out, note, rng);
+      add_ornament(out, note, options.velocity_low, rng);
     } else {
       out.push_back(note);
     }

@@ -55,10 +55,6 @@ PieceSpec make_spec(std::uint64_t world_seed, const Group& group, int index) {
 
 }  // namespace
 
-double Piece::duration_s() const {
-  return double(frames) / kFps;
-}
-
 Piece make_piece(const PieceSpec& spec) {
   return make_piece(compose(spec.style, spec.composition_seed, spec.duration_s), spec);
 }

@@ -31,6 +31,11 @@ const std::vector<std::int16_t>& normal_table() {
   return table;
 }
 
+// Jitter comes in steps that every size can show, so that all sizes show the same.
+double quantised(double canvas_units) {
+  return 0.25 * std::round(canvas_units / 0.25);
+}
+
 double smooth(double s) {
   s = std::clamp(s, 0.0, 1.0);
   return s * s * (3 - 2 * s);
@@ -105,8 +110,8 @@ struct Renderer::Impl {
     const double limit = double(kLargestShift) - 0.5;
     const double x = std::clamp(rng.normal() * look.jitter + look.drift * drift_x, -limit, limit);
     const double y = std::clamp(rng.normal() * look.jitter + look.drift * drift_y, -limit, limit);
-    state.shift_x = static_cast<int>(std::lround(x / grid.step_x));
-    state.shift_y = static_cast<int>(std::lround(y / grid.step_y));
+    state.shift_x = static_cast<int>(std::lround(quantised(x) / grid.step_x));
+    state.shift_y = static_cast<int>(std::lround(quantised(y) / grid.step_y));
     const double gain = std::clamp(1 + rng.normal() * look.flicker, 0.9, 1.1);
     state.gain = static_cast<int>(std::lround(4096 * gain));
     state.noise = rng.next_u64();
@@ -196,7 +201,7 @@ struct Renderer::Impl {
       for (std::size_t i = 0; i < now.count; ++i) {
         seen[h][i] = see(now.limb[i], later.limb[i], state);
         if (config.shadows) {
-          const bool tip = now.limb[i].tip_light > 0;
+          const bool tip = now.limb[i].fingertip;
           painter.add_shadow(seen[h][i], tip ? 0.9F : 1.0F, tip ? 0.35F : 1.0F);
         }
       }

@@ -95,7 +95,7 @@ float shade_keys(const Look& look, float x, float y) {
 }
 
 float press_share(float y, float front) {
-  return 0.25F + 0.75F * std::clamp((y - kTop) / (front - kTop), 0.0F, 1.0F);
+  return 0.1F + 0.9F * std::clamp((y - kTop) / (front - kTop), 0.0F, 1.0F);
 }
 
 bool in_white_body(int white, float x, float y) {
@@ -152,7 +152,8 @@ float change_white(const Look& look, const KeyShape& key, int layer, float x, fl
   }
   // The camera hangs over the middle of the keyboard: it sees more of the wall that faces it.
   const float facing = (450.0F - static_cast<float>(key.center)) / 450.0F;
-  const float width = (1.3F + (layer == 1 ? 0.5F : -0.5F) * facing) * share + 0.25F;
+  float width = (1.5F + (layer == 1 ? 0.5F : -0.5F) * facing) * share + 0.1F;
+  width *= y < kBFront ? 0.5F : 1.0F;  // beside black keys the wall is dark anyway
   const float distance = layer == 1 ? from_left : from_right;
   return distance < width ? look.wall * look.white - (up + surface) : 0;
 }

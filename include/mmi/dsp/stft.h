@@ -19,7 +19,7 @@ enum class PadMode {
 struct StftConfig {
   std::int64_t n_fft = 2048;
   std::int64_t hop_samples = 256;  ///< 1..n_fft
-  torch::Tensor window;            ///< (n <= n_fft), centred in n_fft; undefined: periodic Hann
+  torch::Tensor window = {};       ///< (n <= n_fft), centred in n_fft; undefined: periodic Hann
   bool center = true;              ///< frame t is centred at sample t * hop_samples
   PadMode pad_mode = PadMode::kReflect;
 };

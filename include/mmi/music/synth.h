@@ -20,15 +20,15 @@ enum class Voice {
 
 struct MMI_API SynthConfig {
   std::int64_t sample_rate_hz = 16000;
-  int program = 0;         ///< General MIDI, 0 = acoustic grand piano
-  std::string instrument;  ///< General MIDI name; overrides `program` when not empty
+  int program = 0;              ///< General MIDI, 0 = acoustic grand piano
+  std::string instrument = {};  ///< General MIDI name; overrides `program` when not empty
   Voice voice = Voice::kAuto;
-  std::string soundfont;  ///< .sf2 file; empty: find_soundfont()
-  bool normalize = true;  ///< scale to `peak_dbfs`; false: only down, when it would clip
-  double peak_dbfs = -6;  ///< largest sample after normalising
-  double gain_db = 0;     ///< before all this; matters without `normalize`
-  double tail_s = 1.0;    ///< sound kept after the last note's end
-  double duration_s = 0;  ///< exact length; 0: last note's end + tail_s
+  std::string soundfont = {};  ///< .sf2 file; empty: find_soundfont()
+  bool normalize = true;       ///< scale to `peak_dbfs`; false: only down, when it would clip
+  double peak_dbfs = -6;       ///< largest sample after normalising
+  double gain_db = 0;          ///< before all this; matters without `normalize`
+  double tail_s = 1.0;         ///< sound kept after the last note's end
+  double duration_s = 0;       ///< exact length; 0: last note's end + tail_s
 
   static const config::Schema& schema();
 };

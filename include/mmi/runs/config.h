@@ -46,9 +46,13 @@ struct Stage {
   std::map<std::string, std::shared_ptr<const Stage>> parents;
 };
 
-/// Reads and checks a configuration file. Parents get the same preset, seed, device and threads, then
-/// their own overrides.
+/// A file that comes with libmmi: `name` itself when it exists ("configs/audeo/video2roll.yaml"),
+/// else below $MMI_CONFIGS or the installed `configs` folder. ConfigError naming where it looked.
+MMI_API std::filesystem::path find_config(const std::string& name);
+
+/// Reads and checks a configuration file. Parents get the same preset, seed, device and threads,
+/// then their own overrides.
 MMI_API std::shared_ptr<const Stage> resolve(
-    const std::filesystem::path& file, const std::vector<std::string>& overrides);
+    const std::string& file, const std::vector<std::string>& overrides);
 
 }  // namespace mmi::runs

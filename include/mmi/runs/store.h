@@ -23,8 +23,8 @@ struct RunInfo {
   bool finished = false;
   std::int64_t steps = 0;
   double seconds = 0;
-  std::string revision;                       ///< of the sources that trained it
-  std::string started;                        ///< ISO 8601, UTC
+  std::string revision;                        ///< of the sources that trained it
+  std::string started;                         ///< ISO 8601, UTC
   std::map<std::string, std::string> parents;  ///< need → path below the store
   std::string best_metric;
   double best_value = 0;

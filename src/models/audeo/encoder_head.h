@@ -22,7 +22,8 @@ struct EncoderHeadConfig {
   }
 };
 
-/// (B,frames,H,W) → encoder features (B,T,D) averaged over T → logits (B,keys); keys `encoder.*`, `fc.*`.
+/// (B,frames,H,W) → encoder features (B,T,D) averaged over T → logits (B,keys); keys `encoder.*`,
+/// `fc.*`.
 class EncoderHead : public nn::UnaryModule {
  public:
   EncoderHead(const EncoderHeadConfig& config, const FrameModel::BuildArgs& args) {

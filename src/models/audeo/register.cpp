@@ -4,6 +4,7 @@
 #include "mmi/models/audeo/video2roll.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "models/audeo/encoder_head.h"
+#include "models/audeo/folder_recordings.h"
 #include "models/audeo/world_recordings.h"
 
 MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
@@ -36,6 +37,7 @@ void register_audeo() {
         return std::make_shared<EncoderHead>(config, args);
       });
   register_world_recordings();
+  register_folder_recordings();
   auto& tasks = Registry<Task>::get();
   tasks.add<Video2RollTaskConfig>(
       "audeo/video2roll",

@@ -8,7 +8,8 @@
 namespace mmi::models::audeo {
 namespace {
 
-/// Windows of (roll estimate, truth), cut within one recording: {roll (1,K,T), midi (1,K,T)} float32.
+/// Windows of (roll estimate, truth), cut within one recording: {roll (1,K,T), midi (1,K,T)}
+/// float32.
 class RollWindows : public data::Dataset {
  public:
   RollWindows(std::int64_t length, std::int64_t stride) : length_(length), stride_(stride) {}
@@ -16,7 +17,8 @@ class RollWindows : public data::Dataset {
   /// (F,K) each; the tail is padded with silence.
   void add(const torch::Tensor& roll, const torch::Tensor& midi) {
     const std::int64_t frames = roll.size(0);
-    for (std::int64_t start = 0; start == 0 || start + length_ - stride_ < frames; start += stride_) {
+    for (std::int64_t start = 0; start == 0 || start + length_ - stride_ < frames;
+         start += stride_) {
       rolls_.push_back(cut(roll, start));
       midis_.push_back(cut(midi, start));
     }
@@ -61,9 +63,14 @@ const config::Schema& Roll2MidiTaskConfig::schema() {
           .field("discriminator", &C::discriminator, "patch discriminator")
           .field("input", &C::input, "what stage A hands over")
           .field("adversarial", &C::adversarial, "weight of the GAN term", config::at_least(0))
-          .field("reconstruction", &C::reconstruction, "weight of the squared error", config::at_least(0))
+          .field(
+              "reconstruction",
+              &C::reconstruction,
+              "weight of the squared error",
+              config::at_least(0))
           .field("window_frames", &C::window_frames, "length of a window", config::at_least(8))
-          .field("stride_frames", &C::stride_frames, "between training windows", config::at_least(1))
+          .field(
+              "stride_frames", &C::stride_frames, "between training windows", config::at_least(1))
           .field("threshold", &C::threshold, "probability of a sounding key", config::between(0, 1))
           .field("calibrate", &C::calibrate, "choose the threshold by F1 on the validation split")
           .field("loader", &C::loader, "batches")
@@ -165,8 +172,8 @@ Loss Roll2MidiTask::loss(const std::string& phase, const TensorDict& batch, Step
           {config_.adversarial, config_.reconstruction});
     }
   } else {
-    loss.total = discriminator_loss(
-        discriminator_->forward(truth), discriminator_->forward(fake_.detach()));
+    loss.total =
+        discriminator_loss(discriminator_->forward(truth), discriminator_->forward(fake_.detach()));
   }
   return loss;
 }

@@ -19,7 +19,8 @@ constexpr std::int64_t kPredictBatch = 64;
 /// Draws of BalancedSampler as an epoch order: a function of (seed, epoch).
 class BalancedEpochs : public data::Sampler {
  public:
-  BalancedEpochs(const torch::Tensor& labels, std::int64_t draws) : sampler_(labels), draws_(draws) {}
+  BalancedEpochs(const torch::Tensor& labels, std::int64_t draws)
+      : sampler_(labels), draws_(draws) {}
 
   std::vector<std::int64_t> epoch(std::uint64_t seed, std::int64_t epoch) const override {
     Rng rng = Rng(seed).stream("balanced", static_cast<std::uint64_t>(epoch));
@@ -52,13 +53,17 @@ const config::Schema& Video2RollTaskConfig::schema() {
       config::Table<C>("audeo/video2roll", "Audeo stage A: keyboard video to roll (thesis 3.2.1)")
           .field("model", &C::model, "network: 5 frames to key logits")
           .field("recordings", &C::recordings, "piano videos with their rolls")
-          .field("examples", &C::examples, "own training examples instead of the recordings' frames")
+          .field(
+              "examples", &C::examples, "own training examples instead of the recordings' frames")
           .field("height", &C::height, "of the keyboard crop in pixels", config::between(16, 1024))
           .field("width", &C::width, "of the keyboard crop in pixels", config::between(64, 4096))
           .field("min_key", &C::min_key, "lowest key, 0 = A0", config::between(0, 87))
           .field("max_key", &C::max_key, "highest key, 87 = C8", config::between(0, 87))
           .field("loss", &C::loss, "bce is the published one")
-          .field("balanced", &C::balanced, "draw keys (and silence) uniformly, then a frame that has it")
+          .field(
+              "balanced",
+              &C::balanced,
+              "draw keys (and silence) uniformly, then a frame that has it")
           .field(
               "draws_per_epoch",
               &C::draws_per_epoch,
@@ -80,9 +85,10 @@ const config::Schema& Video2RollTaskConfig::schema() {
 Video2RollTask::Video2RollTask(const Video2RollTaskConfig& config, const BuildArgs& args)
     : config_(config), args_(args), threshold_(config.threshold) {
   const auto with_defaults = [](auto component) {
-    return component.config ? component
-                            : config::component<typename config::IsComponent<decltype(component)>::Interface>(
-                                  component.name);
+    return component.config
+               ? component
+               : config::component<typename config::IsComponent<decltype(component)>::Interface>(
+                     component.name);
   };
   recordings_ = Registry<Recordings>::get().create(
       with_defaults(config_.recordings), {config_.height, config_.width});
@@ -132,8 +138,7 @@ torch::Tensor Video2RollTask::prepare(const torch::Tensor& frames) const {
   return floats;
 }
 
-Loss Video2RollTask::loss(
-    const std::string& phase, const TensorDict& batch, StepContext& context) {
+Loss Video2RollTask::loss(const std::string& phase, const TensorDict& batch, StepContext& context) {
   const torch::Tensor logits = model_->forward(prepare(batch.tensor("frames")));
   const torch::Tensor keys = batch.tensor("keys").to(args_.device);
   MMI_CHECK(
@@ -143,7 +148,8 @@ Loss Video2RollTask::loss(
       logits.sizes().vec(),
       keys.sizes().vec());
   Loss loss;
-  loss.total = config_.loss == FrameLoss::kBce ? bce_loss(logits, keys) : soft_f1_loss(logits, keys);
+  loss.total =
+      config_.loss == FrameLoss::kBce ? bce_loss(logits, keys) : soft_f1_loss(logits, keys);
   return loss;
 }
 

@@ -150,7 +150,8 @@ class WorldRecordings : public Recordings {
         specs.push_back(spec);
       }
     }
-    MMI_CHECK(DataError, !specs.empty(), "the piano world has no split \"{}\"; it has {}", name, known);
+    MMI_CHECK(
+        DataError, !specs.empty(), "the piano world has no split \"{}\"; it has {}", name, known);
     const double bytes = config_.duration_s * kFps * static_cast<double>(specs.size()) *
                          static_cast<double>(args_.height * args_.width);
     const bool in_memory = bytes < config_.memory_mb * 1e6;
@@ -213,6 +214,7 @@ std::vector<piano::PieceSpec> world_pieces(const WorldRecordingsConfig& config) 
   counts.train = config.train_pieces;
   counts.val = config.valid_pieces;
   counts.test = config.test_pieces;
+  counts.variant = std::min(counts.variant, config.train_pieces);
   std::vector<piano::PieceSpec> specs = piano::list_pieces(
       config.seed,
       counts,
@@ -237,7 +239,8 @@ std::shared_ptr<const Recording> rendered_recording(
 void register_world_recordings() {
   Registry<Recordings>::get().add<WorldRecordingsConfig>(
       "piano_world",
-      "the procedural piano world: rendered hands on a keyboard with pseudo ground truth that decays",
+      "the procedural piano world: rendered hands on a keyboard with pseudo ground truth that "
+      "decays",
       [](const WorldRecordingsConfig& config, const Recordings::BuildArgs& args) {
         return std::make_shared<WorldRecordings>(config, args);
       });

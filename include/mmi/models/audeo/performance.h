@@ -23,13 +23,14 @@ struct PerformanceOutput {
 MMI_API std::shared_ptr<const Recording> read_clip(
     const GenerateRequest& request, std::int64_t height, std::int64_t width);
 
-/// Writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth` option, a MIDI file, the truth too) and
+/// Writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth` option, a MIDI file, the truth too)
+/// and
 /// `.mp4` (the input with the new sound). `program` option: General MIDI instrument.
 MMI_API std::vector<Artifact> write_performance(
     const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request);
 
-/// Adds precision, recall, accuracy and f1 by the official per-frame averages (spec §6), in percent.
-/// predicted, truth (F,K) 0/1.
+/// Adds precision, recall, accuracy and f1 by the official per-frame averages (spec §6), in
+/// percent. predicted, truth (F,K) 0/1.
 MMI_API void append_scores(
     const torch::Tensor& predicted, const torch::Tensor& truth, Metrics& metrics);
 

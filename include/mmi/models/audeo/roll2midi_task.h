@@ -52,8 +52,8 @@ class MMI_API Roll2MidiTask : public Task {
   std::vector<Artifact> generate(const GenerateRequest& request) override;
   std::string data_fingerprint() const override;
 
-  /// Refines a roll of any length: (F,K) probabilities → (F,K) in (0, 1). Windows do not overlap; the
-  /// last one is padded with silence.
+  /// Refines a roll of any length: (F,K) probabilities → (F,K) in (0, 1). Windows do not overlap;
+  /// the last one is padded with silence.
   torch::Tensor refine(const torch::Tensor& probabilities);
 
   Video2RollTask& video2roll() {

@@ -44,8 +44,8 @@ struct MMI_API Video2RollTaskConfig {
   static const config::Schema& schema();
 };
 
-/// Stage A of Audeo (thesis 3.2.1, spec §3.1, §4): five gray keyboard crops → keys that sound at the
-/// middle one. Also trains the ResNet baselines and any encoder (`model.name`).
+/// Stage A of Audeo (thesis 3.2.1, spec §3.1, §4): five gray keyboard crops → keys that sound at
+/// the middle one. Also trains the ResNet baselines and any encoder (`model.name`).
 class MMI_API Video2RollTask : public Task {
  public:
   Video2RollTask(const Video2RollTaskConfig& config, const BuildArgs& args);

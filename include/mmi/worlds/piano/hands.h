@@ -58,7 +58,14 @@ class MMI_API HandsPlan {
  private:
   struct Stop {  // the palm has arrived here at time_s
     double time_s = 0;
+    double release_s = 0;  // the first of its notes ends
     Point palm;
+  };
+
+  struct Lean {  // the hand slides towards the fallboard and back
+    double begin_s = 0;
+    double end_s = 0;
+    double depth = 0;
   };
 
   struct Pin {  // a finger holds a key
@@ -70,11 +77,16 @@ class MMI_API HandsPlan {
   struct Motion {
     std::vector<Stop> stops;
     std::array<std::vector<Pin>, 5> pins;
+    std::vector<Lean> leans;
     std::array<double, 8> wobble{};
   };
 
   void finger_hand(Hand hand, std::uint64_t seed);
+  void add_leans(Hand hand, std::uint64_t seed);
   Point palm_at(const Motion& motion, double time_s) const;
+  static void place_tip(
+      const std::vector<Pin>& pins, Point rest, double lean, double time_s, FingerPose& finger);
+  double lean_at(const Motion& motion, double time_s) const;
 
   std::vector<PlayedNote> notes_;
   std::array<Motion, 2> motion_;

@@ -41,7 +41,9 @@ struct Piece {
   std::vector<std::uint8_t> pseudo;  ///< P: what a transcriber hears, 0 or 1
   std::vector<std::uint8_t> hidden;  ///< where V: covered share of the key's visual cue, 0..255
 
-  double duration_s() const;
+  double duration_s() const {
+    return static_cast<double>(frames) / 25.0;
+  }
 };
 
 /// Share of the cue from which a pressed key counts as fully hidden, in units of `Piece::hidden`.

@@ -1,0 +1,80 @@
+#include "mmi/models/audeo/clip.h"
+
+#include <vector>
+
+#include "mmi/base/progress.h"
+#include "mmi/data/formats/audeo.h"
+#include "mmi/io/image.h"
+#include "mmi/io/video.h"
+#include "mmi/models/audeo/recordings.h"
+#include "mmi/music/roll.h"
+#include "mmi/worlds/piano/renderer.h"
+
+namespace mmi::models::audeo {
+namespace {
+
+torch::Tensor fitted(const std::vector<std::uint8_t>& roll, std::int64_t frames) {
+  const auto own = static_cast<std::int64_t>(roll.size()) / kPianoKeys;
+  torch::Tensor result = torch::zeros({frames, kPianoKeys}, torch::kUInt8);
+  const torch::Tensor all =
+      torch::from_blob(const_cast<std::uint8_t*>(roll.data()), {own, kPianoKeys}, torch::kUInt8);
+  const std::int64_t count = std::min(own, frames);
+  result.slice(0, 0, count).copy_(all.slice(0, 0, count));
+  return result;
+}
+
+}  // namespace
+
+void write_clip(const worlds::piano::Piece& piece, const std::filesystem::path& path) {
+  const worlds::piano::RenderConfig size;
+  worlds::piano::Renderer renderer(piece, size);
+  io::VideoWriterOptions options;
+  options.color = io::Color::kGray;
+  io::VideoWriter writer(path, size.width, size.height, kFps, options);
+  std::vector<std::uint8_t> frame(static_cast<std::size_t>(size.width * size.height));
+  Progress bar("filming " + piece.spec.name, piece.frames);
+  for (std::int64_t t = 0; t < piece.frames; ++t) {
+    renderer.render(t, frame.data());
+    writer.write(frame);
+    bar.advance();
+  }
+  writer.finish();
+}
+
+TruthRolls truth_rolls(const worlds::piano::Piece& piece, std::int64_t frames) {
+  return {fitted(piece.pseudo, frames), fitted(piece.vision, frames)};
+}
+
+music::Notes heard_notes(const worlds::piano::Piece& piece) {
+  return music::roll_to_notes(fitted(piece.pseudo, piece.frames), kLowestPitch, kFps);
+}
+
+void write_layout(
+    const Recordings& recordings,
+    std::int64_t height,
+    std::int64_t width,
+    const std::filesystem::path& out) {
+  constexpr int kJpegQuality = 90;
+  const data::formats::AudeoLayout layout(out);
+  for (const char* split : {"train", "valid", "test"}) {
+    const std::string folder = std::string(split) == "test" ? "testing" : "training";
+    for (const auto& recording : recordings.split(split)) {
+      io::Image image;
+      image.height = static_cast<int>(height);
+      image.width = static_cast<int>(width);
+      image.channels = 1;
+      image.data.resize(static_cast<std::size_t>(height * width));
+      Progress bar("writing " + recording->name(), recording->frames());
+      for (std::int64_t t = 0; t < recording->frames(); ++t) {
+        recording->read(t, image.data.data());
+        io::write_image(layout.new_frame(folder, recording->name(), t), image, kJpegQuality);
+        bar.advance();
+      }
+      const torch::Tensor labels = recording->labels().to(torch::kFloat32);
+      layout.write_labels(folder, recording->name(), {torch::arange(recording->frames()), labels});
+      layout.write_segments("midi", folder, recording->name(), 0, {{"midi", labels}});
+    }
+  }
+}
+
+}  // namespace mmi::models::audeo

@@ -1,0 +1,71 @@
+#include "mmi/tensor/tensor_dict.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "mmi/base/errors.h"
+#include "mmi/tensor/safetensors.h"
+
+namespace mmi {
+namespace {
+
+TensorDict example(double value, std::int64_t length) {
+  TensorDict dict;
+  dict.set("image", torch::full({2, 3}, value));
+  dict.set("sound", torch::full({length}, value));
+  dict.set("name", std::vector<std::string>{"n" + std::to_string(length)});
+  dict.set("count", length);
+  return dict;
+}
+
+TEST(TensorDict, CollatesByKind) {
+  const TensorDict batch = TensorDict::collate({example(1, 4), example(2, 5)});
+  EXPECT_EQ(batch.tensor("image").sizes(), (std::vector<std::int64_t>{2, 2, 3}));
+  EXPECT_EQ(batch.list("sound").size(), 2U);
+  EXPECT_EQ(batch.list("sound")[1].size(0), 5);
+  EXPECT_EQ(batch.strings("name"), (std::vector<std::string>{"n4", "n5"}));
+  EXPECT_TRUE(torch::equal(batch.tensor("count"), torch::tensor({4, 5}, torch::kInt64)));
+  EXPECT_EQ(batch.begin()->first, "image");  // order is kept
+}
+
+TEST(TensorDict, MissingAndMistypedNamesSayWhatIsThere) {
+  const TensorDict dict = example(1, 4);
+  try {
+    dict.tensor("picture");
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("image, sound, name, count"), std::string::npos);
+  }
+  EXPECT_THROW(dict.tensor("count"), DataError);
+  TensorDict other = example(1, 4);
+  other.set("extra", std::int64_t{1});
+  EXPECT_THROW(TensorDict::collate({dict, other}), DataError);
+}
+
+TEST(Safetensors, TensorsOfEveryTypeComeBackEqual) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "types.safetensors";
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto type :
+       {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64,
+        torch::kInt32, torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool}) {
+    tensors.emplace_back(
+        "t" + std::to_string(static_cast<int>(type)), torch::arange(6).view({2, 3}).to(type));
+  }
+  tensors.emplace_back("transposed", torch::arange(6).view({2, 3}).t());
+  tensors.emplace_back("scalar", torch::tensor(3.5));
+  tensors.emplace_back("empty", torch::empty({0, 4}));
+  save_tensors(path, tensors, {{"step", "7"}});
+  const auto loaded = load_tensors(path);
+  ASSERT_EQ(loaded.size(), tensors.size());
+  const std::map<std::string, torch::Tensor> by_name(loaded.begin(), loaded.end());
+  for (const auto& [name, tensor] : tensors) {
+    EXPECT_EQ(by_name.at(name).dtype(), tensor.dtype()) << name;
+    EXPECT_TRUE(torch::equal(by_name.at(name), tensor)) << name;
+  }
+  EXPECT_THROW(
+      save_tensors(path, {{"c", torch::zeros({1}, torch::kComplexFloat)}}), CheckpointError);
+}
+
+}  // namespace
+}  // namespace mmi
