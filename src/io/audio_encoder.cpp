@@ -12,6 +12,12 @@ namespace {
 
 constexpr int kBitRatePerChannel = 96'000;
 
+/// AAC begins with padding that only mp4 and mov can mark; elsewhere it would shift the picture.
+AVCodecID codec_for(const AVOutputFormat& kind) {
+  const bool marks_padding = std::strstr(kind.name, "mp4") || std::strstr(kind.name, "mov");
+  return marks_padding ? AV_CODEC_ID_AAC : AV_CODEC_ID_PCM_S16LE;
+}
+
 /// AAC knows a list of rates only; anything else is resampled to the next higher one.
 Audio with_aac_rate(const Audio& audio) {
   constexpr int kRates[] = {
@@ -45,12 +51,19 @@ AudioTrack::AudioTrack(
       "{}: sample {} of the sound track is not finite",
       path,
       bad - audio.samples.begin());
-  const Audio sound = with_aac_rate(audio);
-  const AVCodec* const encoder = avcodec_find_encoder(AV_CODEC_ID_AAC);
-  MMI_CHECK(DataError, encoder != nullptr, "{}: this FFmpeg has no AAC encoder", path);
+  const AVCodecID kind = codec_for(*output->oformat);
+  const bool aac = kind == AV_CODEC_ID_AAC;
+  const Audio sound = aac ? with_aac_rate(audio) : audio;
+  const AVCodec* const encoder = avcodec_find_encoder(kind);
+  MMI_CHECK(
+      DataError,
+      encoder != nullptr,
+      "{}: this FFmpeg has no encoder for {}",
+      path,
+      avcodec_get_name(kind));
   codec_.reset(avcodec_alloc_context3(encoder));
   codec_->sample_rate = sound.sample_rate_hz;
-  codec_->sample_fmt = AV_SAMPLE_FMT_FLTP;
+  codec_->sample_fmt = aac ? AV_SAMPLE_FMT_FLTP : AV_SAMPLE_FMT_S16;
   codec_->bit_rate = static_cast<std::int64_t>(kBitRatePerChannel) * sound.channels;
   codec_->time_base = {1, sound.sample_rate_hz};
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
@@ -60,7 +73,7 @@ AudioTrack::AudioTrack(
     codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   }
   ff::check(
-      avcodec_open2(codec_.get(), encoder, nullptr), path, "the AAC encoder cannot be opened");
+      avcodec_open2(codec_.get(), encoder, nullptr), path, "the sound encoder cannot be opened");
   stream_ = avformat_new_stream(output, nullptr);
   MMI_ASSERT(stream_ != nullptr);
   stream_->time_base = codec_->time_base;
@@ -69,25 +82,36 @@ AudioTrack::AudioTrack(
   encode(sound);
 }
 
+void AudioTrack::fill(AVFrame& frame, const Audio& audio, std::int64_t begin) const {
+  const auto channels = static_cast<std::size_t>(audio.channels);
+  const float* const from = audio.samples.data() + static_cast<std::size_t>(begin) * channels;
+  const auto n = static_cast<std::size_t>(frame.nb_samples) * channels;
+  if (codec_->sample_fmt == AV_SAMPLE_FMT_S16) {
+    auto* const to = reinterpret_cast<std::int16_t*>(frame.data[0]);
+    for (std::size_t i = 0; i < n; ++i) {
+      to[i] = static_cast<std::int16_t>(
+          std::clamp(std::nearbyint(from[i] * 32768.0F), -32768.0F, 32767.0F));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    reinterpret_cast<float*>(frame.data[i % channels])[i / channels] =
+        std::clamp(from[i], -1.0F, 1.0F);
+  }
+}
+
 void AudioTrack::encode(const Audio& audio) {
   const std::int64_t step = codec_->frame_size > 0 ? codec_->frame_size : 1024;
   const ff::Frame frame(av_frame_alloc());
   for (std::int64_t begin = 0; begin < audio.length(); begin += step) {
     const std::int64_t n = std::min(step, audio.length() - begin);
     frame->nb_samples = static_cast<int>(n);
-    frame->format = AV_SAMPLE_FMT_FLTP;
+    frame->format = codec_->sample_fmt;
     frame->sample_rate = audio.sample_rate_hz;
     ff::check(av_channel_layout_copy(&frame->ch_layout, &codec_->ch_layout), path_, "sound");
     ff::check(av_frame_get_buffer(frame.get(), 0), path_, "sound");
     frame->pts = begin;
-    for (int channel = 0; channel < audio.channels; ++channel) {
-      auto* const to = reinterpret_cast<float*>(frame->data[channel]);
-      for (std::int64_t i = 0; i < n; ++i) {
-        const float sample =
-            audio.samples[static_cast<std::size_t>((begin + i) * audio.channels + channel)];
-        to[i] = std::clamp(sample, -1.0F, 1.0F);
-      }
-    }
+    fill(*frame, audio, begin);
     ff::check(avcodec_send_frame(codec_.get(), frame.get()), path_, "sound encoding failed");
     av_frame_unref(frame.get());
     receive();

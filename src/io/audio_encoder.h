@@ -8,7 +8,8 @@
 
 namespace mmi::io {
 
-/// A sound track for a muxer: AAC packets made at once, handed over as the picture proceeds.
+/// A sound track for a muxer (AAC in mp4 and mov, else PCM): packets made at once, handed over as
+/// the picture proceeds.
 class AudioTrack {
  public:
   /// Adds a stream to `output`, whose header is not yet written.
@@ -19,6 +20,7 @@ class AudioTrack {
 
  private:
   void encode(const Audio& audio);
+  void fill(AVFrame& frame, const Audio& audio, std::int64_t begin) const;
   void receive();
 
   std::filesystem::path path_;

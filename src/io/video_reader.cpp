@@ -52,6 +52,12 @@ struct VideoReader::Impl {
     }
   }
 
+  ~Impl() {
+    const ff::Quiet quiet;
+    codec.reset();
+    input.reset();
+  }
+
   void open() {
     codec.reset();
     input = ff::open_input(path, "video");

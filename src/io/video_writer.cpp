@@ -4,9 +4,11 @@
 #include "mmi/io/video.h"
 
 #ifdef MMI_WITH_MEDIA
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string_view>
 
 #include "io/audio_encoder.h"
 #endif
@@ -17,6 +19,8 @@ namespace mmi::io {
 namespace {
 
 constexpr int kMaxSide = 16'384;
+constexpr std::string_view kPresets[] = {
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"};
 
 struct PixelChoice {
   const char* encoder;
@@ -66,6 +70,14 @@ struct VideoWriter::Impl {
         options.crf,
         options.threads,
         options.keyframe_interval);
+    const bool known =
+        std::find(std::begin(kPresets), std::end(kPresets), options.preset) != std::end(kPresets);
+    MMI_CHECK(
+        ConfigError,
+        known,
+        "{}: x264 has no preset '{}' (ultrafast ... medium ... veryslow)",
+        path,
+        options.preset);
     rate = av_d2q(frame_rate, 1'001'000);
     output = open_output(path, file.temporary_path());
     open_encoder();
@@ -75,6 +87,14 @@ struct VideoWriter::Impl {
       options.audio.reset();
     }
     write_header(output, path);
+  }
+
+  ~Impl() {
+    // x264 and the AAC encoder report when they are closed.
+    const ff::Quiet quiet;
+    sound.reset();
+    codec.reset();
+    output.reset();
   }
 
   void open_encoder() {

@@ -370,7 +370,8 @@ TEST_F(Video, WrongOptionsAreNamed) {
   EXPECT_ERROR(
       VideoWriter(file("a.txt"), 8, 8, 25), ConfigError, "no video format has this suffix");
   EXPECT_ERROR(VideoWriter(file("a.mp4"), 0, 8, 25), ConfigError, "0 x 8");
-  EXPECT_ERROR(VideoWriter(file("a.mp4"), 8, 8, 25, {.preset = "best"}), DataError, "encoder");
+  EXPECT_ERROR(
+      VideoWriter(file("a.mp4"), 8, 8, 25, {.preset = "best"}), ConfigError, "no preset 'best'");
   VideoWriter writer(file("a.mp4"), 8, 8, 25);
   EXPECT_ERROR(writer.write(Bytes(63)), ShapeError, "must have 192 bytes, but has 63");
   EXPECT_ERROR(writer.finish(), ConfigError, "at least one frame");

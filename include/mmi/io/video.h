@@ -36,8 +36,8 @@ struct VideoInfo {
 };
 
 struct VideoOptions {
-  std::optional<CropBox> crop;  ///< in source pixels, before resizing
-  int width = 0;                ///< of the frames delivered (resize_area); 0 = as cropped
+  std::optional<CropBox> crop = {};  ///< in source pixels, before resizing
+  int width = 0;                     ///< of the frames delivered (resize_area); 0 = as cropped
   int height = 0;
   Color color = Color::kRgb;  ///< gray equals PIL's "L" of the RGB within rounding
   double fps = 0;             ///< > 0: resample in time as ffmpeg's fps filter (round=near) does
@@ -100,7 +100,7 @@ struct VideoWriterOptions {
   std::string preset = "medium";  ///< of x264
   int keyframe_interval = 0;      ///< frames; 0 = two seconds
   int threads = 1;  ///< x264's lossy output depends on it, so one keeps files reproducible
-  std::optional<Audio> audio;  ///< a sound track (AAC, 1 or 2 channels)
+  std::optional<Audio> audio = {};  ///< 1 or 2 channels; AAC, but PCM in .mkv and .avi
 };
 
 /// Writes .mp4, .mov, .mkv or .avi; the file appears when `finish()` succeeds. Not thread-safe.
@@ -126,7 +126,7 @@ class MMI_API VideoWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Copies the picture of `video` without re-encoding and gives it this sound (AAC) instead of its
+/// Copies the picture of `video` without re-encoding and gives it this sound instead of its
 /// own. `out` may be `video` itself.
 MMI_API void mux_audio(
     const std::filesystem::path& video, const Audio& audio, const std::filesystem::path& out);
