@@ -4,7 +4,6 @@
 
 #include "mmi/base/progress.h"
 #include "mmi/data/formats/audeo.h"
-#include "mmi/io/image.h"
 #include "mmi/io/video.h"
 #include "mmi/models/audeo/recordings.h"
 #include "mmi/music/roll.h"
@@ -54,20 +53,15 @@ void write_layout(
     std::int64_t height,
     std::int64_t width,
     const std::filesystem::path& out) {
-  constexpr int kJpegQuality = 90;
   const data::formats::AudeoLayout layout(out);
   for (const char* split : {"train", "valid", "test"}) {
     const std::string folder = std::string(split) == "test" ? "testing" : "training";
     for (const auto& recording : recordings.split(split)) {
-      io::Image image;
-      image.height = static_cast<int>(height);
-      image.width = static_cast<int>(width);
-      image.channels = 1;
-      image.data.resize(static_cast<std::size_t>(height * width));
+      torch::Tensor image = torch::empty({height, width}, torch::kUInt8);
       Progress bar("writing " + recording->name(), recording->frames());
       for (std::int64_t t = 0; t < recording->frames(); ++t) {
-        recording->read(t, image.data.data());
-        io::write_image(layout.new_frame(folder, recording->name(), t), image, kJpegQuality);
+        recording->read(t, image.mutable_data_ptr<std::uint8_t>());
+        layout.write_frame(folder, recording->name(), t, image);
         bar.advance();
       }
       const torch::Tensor labels = recording->labels().to(torch::kFloat32);
