@@ -5,17 +5,19 @@
 #include "mmi/runs/register.h"
 #include "mmi/runs/store.h"
 
-int main(int argc, char** argv) try {
+int main(int argc, char** argv) {
   if (argc != 4) {
     std::cerr << "usage: consumer RUN CLIP OUTPUT_STEM\n";
     return 2;
   }
-  mmi::register_all();
-  const auto run = mmi::runs::open(argv[1], "cpu");
-  for (const mmi::Artifact& file : run->task->generate({.input = argv[2], .out = argv[3]})) {
-    std::cout << file.path.string() << ": " << file.caption << "\n";
+  try {
+    mmi::register_all();
+    const auto run = mmi::runs::open(argv[1], "cpu");
+    for (const mmi::Artifact& file : run->task->generate({.input = argv[2], .out = argv[3]})) {
+      std::cout << file.path.string() << ": " << file.caption << "\n";
+    }
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 1;
   }
-} catch (const std::exception& error) {
-  std::cerr << error.what() << "\n";
-  return 1;
 }
