@@ -83,7 +83,6 @@ build() {
 
 # The package in .venv consists of links into the source and build trees, so edits and rebuilds are live.
 install_package() {
-  [[ -d build/release/python/mmi ]] || return 0
   local site names
   site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
   names="$PWD $(find python/mmi configs include build/release/python -type f ! -name '*.pyc' | sort | sha256sum)"

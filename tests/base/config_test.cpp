@@ -59,10 +59,9 @@ struct Inner {
   std::vector<std::int64_t> sizes = {1, 2};
 
   static const config::Schema& schema() {
-    static const config::Schema made =
-        config::Table<Inner>("inner", "")
-            .field("rate", &Inner::rate, "", config::between(0, 1))
-            .field("sizes", &Inner::sizes, "");
+    static const config::Schema made = config::Table<Inner>("inner", "")
+                                           .field("rate", &Inner::rate, "", config::between(0, 1))
+                                           .field("sizes", &Inner::sizes, "");
     return made;
   }
 };
@@ -90,17 +89,16 @@ namespace mmi {
 namespace {
 
 const config::Schema& Outer::schema() {
-  static const config::Schema made =
-      config::Table<Outer>("outer", "")
-          .field("flag", &Outer::flag, "")
-          .field("steps", &Outer::steps, "", config::at_least(1))
-          .field("label", &Outer::label, "")
-          .cosmetic()
-          .field("shape", &Outer::shape, "")
-          .field("limit", &Outer::limit, "")
-          .field("table", &Outer::table, "")
-          .field("inner", &Outer::inner, "")
-          .field("part", &Outer::part, "");
+  static const config::Schema made = config::Table<Outer>("outer", "")
+                                         .field("flag", &Outer::flag, "")
+                                         .field("steps", &Outer::steps, "", config::at_least(1))
+                                         .field("label", &Outer::label, "")
+                                         .cosmetic()
+                                         .field("shape", &Outer::shape, "")
+                                         .field("limit", &Outer::limit, "")
+                                         .field("table", &Outer::table, "")
+                                         .field("inner", &Outer::inner, "")
+                                         .field("part", &Outer::part, "");
   return made;
 }
 
@@ -178,8 +176,10 @@ TEST(Config, ReportsAllProblemsAtOnceWithPlaceAndNearestName) {
 }
 
 TEST(Config, RefusesAStringForANumberAndAFloatForAnInteger) {
-  EXPECT_NE(error_of("steps: ten\n").find("must be an integer, but is a string"), std::string::npos);
-  EXPECT_NE(error_of("steps: 1.5\n").find("must be an integer, but is a number"), std::string::npos);
+  EXPECT_NE(
+      error_of("steps: ten\n").find("must be an integer, but is a string"), std::string::npos);
+  EXPECT_NE(
+      error_of("steps: 1.5\n").find("must be an integer, but is a number"), std::string::npos);
 }
 
 TEST(Config, WritesATreeThatReadsBackEqual) {

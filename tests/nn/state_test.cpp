@@ -32,8 +32,15 @@ TEST(State, HasPythonsOrderAndKnowsSharedTensors) {
   EXPECT_EQ(
       names,
       (std::vector<std::string>{
-          "scale", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var",
-          "norm.num_batches_tracked", "first.weight", "first.bias", "second.tied"}));
+          "scale",
+          "norm.weight",
+          "norm.bias",
+          "norm.running_mean",
+          "norm.running_var",
+          "norm.num_batches_tracked",
+          "first.weight",
+          "first.bias",
+          "second.tied"}));
   EXPECT_EQ(state_of(net).back().alias_of, "first.weight");
   EXPECT_EQ(parameter_count(net), 1 + 6 + 9);
 }

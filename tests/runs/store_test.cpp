@@ -68,7 +68,9 @@ TEST_F(StoreTest, AChainTrainsItsParentsOnceAndReusesWhatIsFinished) {
 TEST_F(StoreTest, TheIdFollowsWhatChangesResultsAndNothingElse) {
   Store store(root_ / "runs");
   const auto plain = store.train(*stage("first.yaml"));
-  EXPECT_EQ(store.train(*stage("first.yaml", {"threads=1", "train.log_every=1"}))->info.id, plain->info.id);
+  EXPECT_EQ(
+      store.train(*stage("first.yaml", {"threads=1", "train.log_every=1"}))->info.id,
+      plain->info.id);
   EXPECT_NE(store.train(*stage("first.yaml", {"seed=2"}))->info.id, plain->info.id);
   EXPECT_NE(store.train(*stage("first.yaml", {"task.lr=0.5"}))->info.id, plain->info.id);
 }

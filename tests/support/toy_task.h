@@ -15,23 +15,25 @@ struct ToyConfig {
   bool two_phases = true;
 
   static const config::Schema& schema() {
-    static const config::Schema made =
-        config::Table<ToyConfig>("toy", "regression for tests")
-            .field("lr", &ToyConfig::lr, "")
-            .field("break_at", &ToyConfig::break_at, "")
-            .field("two_phases", &ToyConfig::two_phases, "");
+    static const config::Schema made = config::Table<ToyConfig>("toy", "regression for tests")
+                                           .field("lr", &ToyConfig::lr, "")
+                                           .field("break_at", &ToyConfig::break_at, "")
+                                           .field("two_phases", &ToyConfig::two_phases, "");
     return made;
   }
 };
 
-/// y = sum(x) learned by a small network with dropout and batch norm; a second phase trains a critic
-/// that predicts the first one's error.
+/// y = sum(x) learned by a small network with dropout and batch norm; a second phase trains a
+/// critic that predicts the first one's error.
 class ToyTask : public Task {
  public:
   ToyTask(const ToyConfig& config, const BuildArgs& args) : config_(config), args_(args) {
     net_ = torch::nn::Sequential(
-        torch::nn::Linear(4, 16), torch::nn::BatchNorm1d(16), torch::nn::ReLU(),
-        torch::nn::Dropout(0.2), torch::nn::Linear(16, 1));
+        torch::nn::Linear(4, 16),
+        torch::nn::BatchNorm1d(16),
+        torch::nn::ReLU(),
+        torch::nn::Dropout(0.2),
+        torch::nn::Linear(16, 1));
     critic_ = torch::nn::Linear(4, 1);
     module_ = std::make_shared<torch::nn::Module>("toy");
     module_->register_module("net", net_.ptr());
@@ -49,7 +51,7 @@ class ToyTask : public Task {
     net.optimizer.lr = config_.lr;
     net.clip_norm = 5;
     net.schedule.name = nn::ScheduleKind::kPlateau;
-    net.schedule.patience = 0;
+    net.schedule.patience = 2;
     Phase critic;
     critic.name = "critic";
     critic.parameters = {"critic.*"};
@@ -63,7 +65,9 @@ class ToyTask : public Task {
     loader.batch_size = 8;
     loader.workers = 2;
     return std::make_shared<data::Loader>(
-        std::make_shared<Examples>(), std::make_shared<data::PermutationSampler>(40), loader,
+        std::make_shared<Examples>(),
+        std::make_shared<data::PermutationSampler>(40),
+        loader,
         args_.seed);
   }
 

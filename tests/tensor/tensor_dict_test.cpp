@@ -47,8 +47,16 @@ TEST(Safetensors, TensorsOfEveryTypeComeBackEqual) {
   const auto path = std::filesystem::path(testing::TempDir()) / "types.safetensors";
   std::vector<std::pair<std::string, torch::Tensor>> tensors;
   for (const auto type :
-       {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64,
-        torch::kInt32, torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool}) {
+       {torch::kFloat64,
+        torch::kFloat32,
+        torch::kFloat16,
+        torch::kBFloat16,
+        torch::kInt64,
+        torch::kInt32,
+        torch::kInt16,
+        torch::kInt8,
+        torch::kUInt8,
+        torch::kBool}) {
     tensors.emplace_back(
         "t" + std::to_string(static_cast<int>(type)), torch::arange(6).view({2, 3}).to(type));
   }

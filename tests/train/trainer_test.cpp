@@ -111,7 +111,7 @@ TEST_F(Training, LearnsAndKeepsTheBestWeights) {
   const auto toy = task();
   toy->module().eval();
   const double before = toy->evaluate("valid")[0].second;
-  const FitResult result = Trainer(*toy, config(120), 9, run("run")).fit();
+  const FitResult result = Trainer(*toy, config(300), 9, run("run")).fit();
   EXPECT_LT(result.best_value, before / 3);
   EXPECT_DOUBLE_EQ(toy->evaluate("valid")[0].second, result.best_value);
   // At most the two newest and the best stay.

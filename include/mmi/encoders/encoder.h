@@ -10,8 +10,8 @@
 
 namespace mmi::encoders {
 
-/// The `encoder` slot: images or frame stacks (B,C,H,W) float in [0, 1] → features (B,T,D); T is 1 for
-/// an encoder of single pictures.
+/// The `encoder` slot: images or frame stacks (B,C,H,W) float in [0, 1] → features (B,T,D); T is 1
+/// for an encoder of single pictures.
 class MMI_API Encoder : public nn::UnaryModule {
  public:
   static constexpr const char* kRegistryKind = "encoder";

@@ -75,12 +75,38 @@ TEST(AudeoNetworks, HaveThePublishedParameterCounts) {
   EXPECT_EQ(nn::parameter_count(ResNetBaseline({.slope = true, .aggregation = true})), 11234931);
 }
 
+TEST(AudeoNetworks, ColumnsReadoutKeepsTheColumnsOfTheMapApart) {
+  Video2RollConfig config{.width = 0.125, .readout = Readout::kColumns, .input_width = 132};
+  EXPECT_EQ(Video2RollNet(config).forward(torch::rand({2, 5, 36, 132})).size(1), 51);
+  const torch::Tensor map = torch::arange(12, torch::kFloat32).view({1, 2, 2, 3});
+  EXPECT_TRUE(torch::equal(
+      read_out(Readout::kColumns, map),
+      torch::tensor({1.5F, 2.5F, 3.5F, 7.5F, 8.5F, 9.5F}).unsqueeze(0)));
+  EXPECT_TRUE(
+      torch::equal(read_out(Readout::kGlobal, map), torch::tensor({2.5F, 8.5F}).unsqueeze(0)));
+  config.input_width = 0;
+  EXPECT_THROW(Video2RollNet{config}, ConfigError);
+  ResNetBaseline resnet({.width = 0.125, .readout = Readout::kColumns, .input_width = 132});
+  EXPECT_EQ(resnet.forward(torch::rand({2, 5, 36, 132})).size(1), 51);
+}
+
+TEST(AudeoNetworks, PyramidWidthChangesThePyramidAlone) {
+  const Video2RollNet thin({.width = 0.25});
+  const Video2RollNet rich({.width = 0.25, .pyramid_width = 1});
+  const auto shape = [](const Video2RollNet& net, const char* name) {
+    return net.named_parameters()[name].sizes().vec();
+  };
+  EXPECT_EQ(shape(thin, "layer4.1.conv2.weight"), shape(rich, "layer4.1.conv2.weight"));
+  EXPECT_EQ(shape(rich, "fc.weight"), (std::vector<std::int64_t>{51, 128}));
+  EXPECT_EQ(shape(thin, "fc.weight"), (std::vector<std::int64_t>{51, 32}));
+}
+
 TEST(AudeoNetworks, ReadTheirConfigurationFromATree) {
   auto node = config::Node::map();
-  node.set("classes", config::Node::integer(88));
+  node.set("readout", config::Node::text("columns"));
   node.set("frb", config::Node::boolean(false));
   const auto read = config::read<Video2RollConfig>(node);
-  EXPECT_EQ(read.classes, 88);
+  EXPECT_EQ(read.readout, Readout::kColumns);
   EXPECT_FALSE(read.frb);
   EXPECT_TRUE(read.correlation);
   node.set("width", config::Node::real(0));
