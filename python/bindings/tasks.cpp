@@ -6,8 +6,8 @@
 #include "bindings.h"
 #include "held.h"
 #include "mmi/base/errors.h"
-#include "mmi/base/hash.h"
 #include "mmi/nn/state.h"
+#include "mmi/runs/store.h"
 #include "task_handle.h"
 #include "values.h"
 
@@ -79,15 +79,11 @@ std::shared_ptr<TaskHandle> build(
     handle->config.device = device;
   }
   handle->parents = parents;
-  Task::BuildArgs args;
-  args.seed = handle->config.seed;
-  args.device = handle->config.torch_device();
+  std::map<std::string, std::shared_ptr<Task>> tasks;
   for (const auto& [name, parent] : parents) {
-    args.parents[name] = parent->task;
+    tasks[name] = parent->task;
   }
-  // The same weights as a training begins with.
-  torch::manual_seed(mix64(handle->config.seed + fnv1a64("init")) & 0x7FFFFFFFFFFFFFFFULL);
-  handle->task = Registry<Task>::get().create(handle->config.task, args);
+  handle->task = runs::build_task(handle->config, tasks);
   return handle;
 }
 

@@ -273,11 +273,13 @@ config::Node RegistryBase::write_component(
   config::Node map = config::Node::map();
   map.set("name", config::Node::text(name));
   const Entry* entry = find(name);
-  if (!entry || !config) {
+  if (!entry || (!entry->schema && !config)) {
     return map;
   }
-  const config::Node options = entry->schema ? entry->schema->write(config, identity_only)
-                                             : static_cast<const OpenConfig*>(config)->options;
+  const auto defaults = entry->schema && !config ? entry->schema->make() : nullptr;
+  const config::Node options =
+      entry->schema ? entry->schema->write(config ? config : defaults.get(), identity_only)
+                    : static_cast<const OpenConfig*>(config)->options;
   for (const auto& [key, value] : options.members) {
     map.set(key, value);
   }

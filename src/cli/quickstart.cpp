@@ -204,10 +204,8 @@ void write_page(
   page.paragraph(gain);
   page.paragraph(
       "Chance is the truth with its frames shuffled within each piece. The repair rule cuts and "
-      "extends "
-      "Video2Roll's notes by hand-written rules. Perfect vision is what the fingers hold: the "
-      "truth is "
-      "transcribed from sound, so even perfect eyes disagree with it.");
+      "extends Video2Roll's notes by hand-written rules. Perfect vision is what the fingers hold: "
+      "the truth is transcribed from sound, so even perfect eyes disagree with it.");
   page.heading("Training");
   page.side_by_side([&](runs::Page& columns_page) {
     for (const auto& run :
@@ -280,8 +278,7 @@ int run_quickstart(const Command& command) {
   print_table(rows);
   const std::string gain_text = format(
       "Roll2Midi − Video2Roll on the {} held-out pieces: {:+.1f} F1, 95 % interval {:+.1f} … "
-      "{:+.1f} "
-      "(paired bootstrap over pieces)",
+      "{:+.1f} (paired bootstrap over pieces)",
       pieces.size(),
       gain.mean,
       gain.low,

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/command.h"
 #include "mmi/base/errors.h"
@@ -15,14 +16,31 @@
 namespace mmi::cli {
 namespace {
 
+struct Slot {
+  std::string path;  ///< "task.model"; "task.model{encoder_head}.encoder" for a part of a part
+  std::string kind;
+  std::string doc;
+};
+
 void collect_slots(
-    const config::Schema& schema, const std::string& path, nlohmann::ordered_json& rows) {
+    const config::Schema& schema, const std::string& path, std::vector<Slot>& slots) {
   for (const config::Field& field : schema.fields) {
-    const std::string at = path.empty() ? field.name : path + "." + field.name;
-    if (!field.slot.empty()) {
-      rows.push_back({{"slot", at}, {"kind", field.slot}, {"doc", field.doc}});
-    } else if (field.sub) {
-      collect_slots(*field.sub, at, rows);
+    const std::string at = path + "." + field.name;
+    if (field.sub) {
+      collect_slots(*field.sub, at, slots);
+    }
+    if (field.slot.empty()) {
+      continue;
+    }
+    slots.push_back({at, field.slot, field.doc});
+    const auto parts = RegistryBase::all().find(field.slot);
+    if (parts == RegistryBase::all().end()) {
+      continue;
+    }
+    for (const auto& part : parts->second->entries()) {
+      if (part.schema) {
+        collect_slots(*part.schema, at + "{" + part.name + "}", slots);
+      }
     }
   }
 }
@@ -57,25 +75,20 @@ int run_list(const Command& command) {
     const std::string system = rest.size() > 1 ? rest[1] : "";
     for (const auto& entry : Registry<Task>::get().entries()) {
       if (entry.schema && entry.name.rfind(system, 0) == 0) {
-        nlohmann::ordered_json slots = nlohmann::ordered_json::array();
+        std::vector<Slot> slots;
         collect_slots(*entry.schema, "task", slots);
-        for (auto& slot : slots) {
+        for (const Slot& slot : slots) {
           rows.push_back(
-              {{"task", entry.name},
-               {"slot", slot["slot"]},
-               {"kind", slot["kind"]},
-               {"doc", slot["doc"]}});
+              {{"task", entry.name}, {"slot", slot.path}, {"kind", slot.kind}, {"doc", slot.doc}});
+          if (!command.json) {
+            std::printf(
+                "%-18s %-34s %-12s %s\n",
+                entry.name.c_str(),
+                slot.path.c_str(),
+                slot.kind.c_str(),
+                slot.doc.c_str());
+          }
         }
-      }
-    }
-    for (const auto& row : rows) {
-      if (!command.json) {
-        std::printf(
-            "%-18s %-18s %-12s %s\n",
-            row["task"].get<std::string>().c_str(),
-            row["slot"].get<std::string>().c_str(),
-            row["kind"].get<std::string>().c_str(),
-            row["doc"].get<std::string>().c_str());
       }
     }
   } else {
@@ -129,12 +142,25 @@ int run_config(const Command& command) {
       action == "diff",
       "`mmi config` knows show, diff and reference, not \"{}\"",
       action);
-  const auto overrides = command.rest(3);
-  const auto a = runs::resolve(command.positional(1, "two configuration files"), overrides);
-  const auto b = runs::resolve(command.positional(2, "two configuration files"), overrides);
+  // With one file: against the defaults of its task.
+  auto overrides = command.rest(2);
+  std::optional<std::string> second;
+  if (!overrides.empty() && overrides[0].find('=') == std::string::npos) {
+    second = overrides[0];
+    overrides.erase(overrides.begin());
+  }
+  const auto stage = runs::resolve(command.positional(1, "a configuration file"), overrides);
+  config::Node left;
+  config::Node right = config::write(stage->config);
+  if (second) {
+    left = std::move(right);
+    right = config::write(runs::resolve(*second, overrides)->config);
+  } else {
+    runs::RunConfig defaults;
+    defaults.task = config::component<Task>(stage->config.task.name);
+    left = config::write(defaults);
+  }
   int count = 0;
-  const config::Node left = config::write(a->config);
-  const config::Node right = config::write(b->config);
   print_differences(&left, &right, "", count);
   std::fprintf(stderr, "%d differences\n", count);
   return kExitOk;

@@ -56,37 +56,24 @@ void Optimizer::step(double lr_factor) {
   if (parameters.empty()) {
     return;
   }
-  if (config_.name == OptimizerKind::kAdam) {
-    at::_fused_adam_(
-        parameters,
-        gradients,
-        first,
-        second,
-        {},
-        steps,
-        config_.lr * lr_factor,
-        config_.beta1,
-        config_.beta2,
-        config_.weight_decay,
-        config_.eps,
-        /*amsgrad=*/false,
-        /*maximize=*/false);
-  } else {
-    at::_fused_adamw_(
-        parameters,
-        gradients,
-        first,
-        second,
-        {},
-        steps,
-        config_.lr * lr_factor,
-        config_.beta1,
-        config_.beta2,
-        config_.weight_decay,
-        config_.eps,
-        /*amsgrad=*/false,
-        /*maximize=*/false);
-  }
+  const auto update = config_.name == OptimizerKind::kAdam ? at::_ops::_fused_adam_::call
+                                                           : at::_ops::_fused_adamw_::call;
+  update(
+      parameters,
+      gradients,
+      first,
+      second,
+      {},
+      steps,
+      config_.lr * lr_factor,
+      config_.beta1,
+      config_.beta2,
+      config_.weight_decay,
+      config_.eps,
+      /*amsgrad=*/false,
+      /*maximize=*/false,
+      /*grad_scale=*/{},
+      /*found_inf=*/{});
 }
 
 double Optimizer::clip_grad_norm(double max_norm) {

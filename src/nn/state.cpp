@@ -88,9 +88,9 @@ bool glob_match(const std::string& pattern, const std::string& name) {
   return p == pattern.size();
 }
 
-std::vector<std::pair<std::string, torch::Tensor>> match_parameters(
+NamedTensors match_parameters(
     const torch::nn::Module& module, const std::vector<std::string>& globs) {
-  std::vector<std::pair<std::string, torch::Tensor>> matched;
+  NamedTensors matched;
   std::set<std::string> used;
   std::vector<std::string> names;
   for (const StateEntry& entry : state_of(module)) {
@@ -121,10 +121,7 @@ std::vector<std::pair<std::string, torch::Tensor>> match_parameters(
   return matched;
 }
 
-void load_state(
-    torch::nn::Module& module,
-    const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-    const std::string& source) {
+void load_state(torch::nn::Module& module, const NamedTensors& tensors, const std::string& source) {
   std::map<std::string, torch::Tensor> given(tensors.begin(), tensors.end());
   std::vector<std::string> missing;
   std::vector<std::string> reshaped;

@@ -17,12 +17,27 @@ const config::Schema& NeedConfig::schema() {
   return made;
 }
 
+const config::Schema& InitConfig::schema() {
+  static const config::Schema made =
+      config::Table<InitConfig>("init", "weights to begin with instead of random ones")
+          .field("file", &InitConfig::file, "safetensors (`mmi convert` makes them of .pth)")
+          .cosmetic()
+          .field("key_map", &InitConfig::key_map, "rules that turn its keys into ours, in order")
+          .check([](const InitConfig& c, config::Problems& problems) {
+            if (c.file.empty()) {
+              problems.add("file: name a .safetensors file");
+            }
+          });
+  return made;
+}
+
 const config::Schema& RunConfig::schema() {
   static const config::Schema made =
       config::Table<RunConfig>("run", "one training: a task, its data and the loop")
           .field("preset", &RunConfig::preset, "size: smoke, small, gpu or paper")
           .cosmetic()
           .field("task", &RunConfig::task, "what is trained")
+          .field("init", &RunConfig::init, "weights to begin with instead of random ones")
           .field("train", &RunConfig::train, "the training loop")
           .field("seed", &RunConfig::seed, "of weights, data order and augmentation")
           .field("device", &RunConfig::device, "auto, cpu or cuda:N")
@@ -79,9 +94,8 @@ std::filesystem::path find_config(const std::string& name) {
     }
   }
   throw ConfigError(format(
-      "no configuration file {} here or among those that come with libmmi; set MMI_CONFIGS or give "
-      "a "
-      "path",
+      "no configuration file {} here or among those that come with libmmi; set MMI_CONFIGS or "
+      "give a path",
       name));
 }
 

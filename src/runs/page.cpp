@@ -299,7 +299,9 @@ Page& Page::details(const std::string& summary, const std::string& text) {
 Page& Page::side_by_side(const std::function<void(Page&)>& fill) {
   Page inner("");
   inner.narrow_ = true;
+  inner.sections_ = sections_;
   fill(inner);
+  sections_ = inner.sections_;
   blocks_.push_back([blocks = std::move(inner.blocks_)](const fs::path& folder, Embed embed) {
     std::string out = "<div class=\"side\">\n";
     for (const Block& block : blocks) {

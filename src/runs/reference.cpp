@@ -29,13 +29,17 @@ void section(
   page += "| setting | type | default | range | meaning |\n|---|---|---|---|---|\n";
   const auto defaults = schema.make();
   for (const config::Field& field : schema.fields) {
-    const std::string type =
-        field.sub ? format("[{}](#{})", field.sub->name, field.sub->name) : escaped(field.type);
+    std::string type = escaped(field.type);
+    const bool is_struct = field.sub && field.type == field.sub->name;
+    if (field.sub) {
+      const std::string& name = field.sub->name;
+      type.replace(type.rfind(name), name.size(), format("[{}](#{})", name, name));
+    }
     page += format(
         "| `{}` | {} | {} | {} | {} |\n",
         field.name,
         type,
-        field.sub ? "" : "`" + escaped(field.write(defaults.get(), false).json()) + "`",
+        is_struct ? "" : "`" + escaped(field.write(defaults.get(), false).json()) + "`",
         escaped(field.range.text()),
         escaped(field.doc));
   }

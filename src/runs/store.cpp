@@ -15,6 +15,7 @@
 #include "mmi/base/progress.h"
 #include "mmi/base/version.h"
 #include "mmi/nn/state.h"
+#include "mmi/tensor/safetensors.h"
 #include "mmi/train/checkpoint.h"
 
 namespace mmi::runs {
@@ -84,30 +85,31 @@ class RunLock {
   int fd_ = -1;
 };
 
-std::shared_ptr<Task> build_task(
-    const RunConfig& config,
-    const std::string& device,
-    const std::map<std::string, std::shared_ptr<Run>>& parents) {
-  RunConfig placed = config;
-  placed.device = device;
-  Task::BuildArgs args;
-  args.seed = config.seed;
-  args.device = placed.torch_device();
-  for (const auto& [name, parent] : parents) {
-    args.parents[name] = parent->task;
+void build(Run& run) {
+  std::map<std::string, std::shared_ptr<Task>> parents;
+  for (const auto& [name, parent] : run.parents) {
+    parents[name] = parent->task;
   }
-  // Weights are a function of the seed alone.
-  torch::manual_seed(mix64(config.seed + fnv1a64("init")) & 0x7FFFFFFFFFFFFFFFULL);
-  return Registry<Task>::get().create(config.task, args);
+  run.task = build_task(run.config, parents);
 }
 
-std::string run_id(
-    const RunConfig& config,
-    const Task& task,
-    const std::map<std::string, std::shared_ptr<Run>>& parents) {
-  std::string text = config::write(config, /*identity_only=*/true).json() + "\n" +
-                     task.data_fingerprint() + format("\nformat {}", kFormat);
-  for (const auto& [name, parent] : parents) {
+/// Loads the weights that `init` names and returns their digest for the run id.
+std::string load_init(const InitConfig& init, Task& task) {
+  const nn::NamedTensors tensors = load_tensors(init.file);
+  nn::load_state(task.module(), nn::KeyMap(init.key_map).apply(tensors, init.file), init.file);
+  std::uint64_t digest = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const torch::Tensor plain = tensor.contiguous();
+    digest = fnv1a64(
+        {static_cast<const char*>(plain.const_data_ptr()), plain.nbytes()}, fnv1a64(name, digest));
+  }
+  return hex(digest, 16);
+}
+
+std::string run_id(const Run& run, const std::string& init) {
+  std::string text = config::write(run.config, /*identity_only=*/true).json() + "\n" +
+                     run.task->data_fingerprint() + format("\nformat {}", kFormat) + init;
+  for (const auto& [name, parent] : run.parents) {
     text += "\n" + name + " " + parent->info.id;
   }
   return hex(mix64(fnv1a64(text)), 16).substr(0, 12);
@@ -138,6 +140,17 @@ fs::path main_run(const fs::path& path) {
 }
 
 }  // namespace
+
+std::shared_ptr<Task> build_task(
+    const RunConfig& config, const std::map<std::string, std::shared_ptr<Task>>& parents) {
+  Task::BuildArgs args;
+  args.seed = config.seed;
+  args.device = config.torch_device();
+  args.parents = parents;
+  // Weights are a function of the seed alone.
+  torch::manual_seed(mix64(config.seed + fnv1a64("init")) & 0x7FFFFFFFFFFFFFFFULL);
+  return Registry<Task>::get().create(config.task, args);
+}
 
 Store::Store(fs::path root) : root_(std::move(root)) {
   if (root_.empty()) {
@@ -188,7 +201,8 @@ std::shared_ptr<Run> open(const fs::path& path, const std::string& device) {
   for (const auto& [name, parent] : run->info.parents) {
     run->parents[name] = open(root / parent, device);
   }
-  run->task = build_task(run->config, device, run->parents);
+  run->config.device = device;
+  build(*run);
   const train::CheckpointStore store(run->info.path / "checkpoints");
   const auto best = store.pointer("best");
   MMI_CHECK(CheckpointError, best.has_value(), "{} holds no checkpoint", run->info.path.string());
@@ -209,9 +223,9 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
     for_parent.again = false;
     run->parents[name] = train(*parent, for_parent);
   }
-  run->task = build_task(run->config, run->config.device, run->parents);
+  build(*run);
   RunInfo& info = run->info;
-  info.id = run_id(run->config, *run->task, run->parents);
+  info.id = run_id(*run, run->config.init ? load_init(*run->config.init, *run->task) : "");
   info.task = run->config.task.name;
   info.preset = run->config.preset;
   info.path = root_ / (info.task + "-" + info.id);

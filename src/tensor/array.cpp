@@ -23,34 +23,43 @@ constexpr std::pair<torch::ScalarType, io::DType> kTypes[] = {
 
 }  // namespace
 
-torch::Tensor to_tensor(const io::Array& array) {
-  for (const auto& [torch_type, type] : kTypes) {
-    if (array.dtype == type) {
-      torch::Tensor tensor = torch::empty(array.shape, torch_type);
-      MMI_ASSERT(tensor.nbytes() == array.bytes.size());
-      if (!array.bytes.empty()) {
-        std::memcpy(tensor.mutable_data_ptr(), array.bytes.data(), array.bytes.size());
-      }
-      return tensor;
+std::optional<io::DType> dtype_of(torch::ScalarType type) {
+  for (const auto& [ours, theirs] : kTypes) {
+    if (ours == type) {
+      return theirs;
+    }
+  }
+  return std::nullopt;
+}
+
+torch::ScalarType scalar_type_of(io::DType type) {
+  for (const auto& [ours, theirs] : kTypes) {
+    if (theirs == type) {
+      return ours;
     }
   }
   MMI_ASSERT(false);
 }
 
+torch::Tensor to_tensor(const io::Array& array) {
+  torch::Tensor tensor = torch::empty(array.shape, scalar_type_of(array.dtype));
+  MMI_ASSERT(tensor.nbytes() == array.bytes.size());
+  if (!array.bytes.empty()) {
+    std::memcpy(tensor.mutable_data_ptr(), array.bytes.data(), array.bytes.size());
+  }
+  return tensor;
+}
+
 io::Array to_array(const torch::Tensor& tensor) {
   const torch::Tensor plain = tensor.detach().to(torch::kCPU).contiguous();
-  for (const auto& [torch_type, type] : kTypes) {
-    if (plain.scalar_type() == torch_type) {
-      const auto* begin = static_cast<const std::uint8_t*>(plain.const_data_ptr());
-      return {type, plain.sizes().vec(), {begin, begin + plain.nbytes()}};
-    }
-  }
+  const auto type = dtype_of(plain.scalar_type());
   MMI_CHECK(
       ShapeError,
-      false,
+      type.has_value(),
       "a tensor of type {} cannot be stored: convert it first",
       std::string(plain.dtype().name()));
-  return {};
+  const auto* begin = static_cast<const std::uint8_t*>(plain.const_data_ptr());
+  return {*type, plain.sizes().vec(), {begin, begin + plain.nbytes()}};
 }
 
 }  // namespace mmi

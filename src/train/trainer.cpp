@@ -59,7 +59,10 @@ const config::Schema& TrainConfig::schema() {
   static const config::Schema made =
       config::Table<TrainConfig>("train", "the training loop")
           .field(
-              "max_steps", &TrainConfig::max_steps, "optimiser steps in all", config::at_least(1))
+              "max_steps",
+              &TrainConfig::max_steps,
+              "optimiser steps in all (0: the first weights are evaluated and kept)",
+              config::at_least(0))
           .field(
               "eval_every",
               &TrainConfig::eval_every,
@@ -184,8 +187,7 @@ void Trainer::run_step(const TensorDict& batch) {
         NumericError,
         std::isfinite(value),
         "the {} loss is {} at step {}; lower the learning rate or clip gradients (the last "
-        "checkpoint "
-        "in {} is intact)",
+        "checkpoint in {} is intact)",
         phase.phase.name,
         value,
         state_.step,
@@ -272,6 +274,9 @@ FitResult Trainer::fit() {
   const double start = now_s();
   resume();
   window_ = std::make_unique<Window>(run_, state_.step);
+  if (config_.max_steps == 0 && state_.best_step < 0) {
+    evaluate();
+  }
   if (state_.step < config_.max_steps) {
     const auto source = task_.source();
     source->seek(state_.step);

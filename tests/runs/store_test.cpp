@@ -8,6 +8,8 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
+#include "mmi/nn/state.h"
+#include "mmi/tensor/safetensors.h"
 #include "support/toy_task.h"
 
 namespace mmi::runs {
@@ -73,6 +75,33 @@ TEST_F(StoreTest, TheIdFollowsWhatChangesResultsAndNothingElse) {
       plain->info.id);
   EXPECT_NE(store.train(*stage("first.yaml", {"seed=2"}))->info.id, plain->info.id);
   EXPECT_NE(store.train(*stage("first.yaml", {"task.lr=0.5"}))->info.id, plain->info.id);
+}
+
+TEST_F(StoreTest, InitBeginsWithTheWeightsOfAFile) {
+  Store store(root_ / "runs");
+  const auto trained = store.train(*stage("first.yaml"));
+  nn::NamedTensors wrapped;
+  for (const auto& entry : nn::state_of(trained->task->module())) {
+    wrapped.emplace_back("module." + entry.name, entry.tensor);
+  }
+  const std::string file = (root_ / "published.safetensors").string();
+  save_tensors(file, wrapped);
+  const std::vector<std::string> as_published = {
+      "init.file=" + file, "init.key_map=[{match: '^module[.]', to: ['']}]", "train.max_steps=0"};
+  const auto run = store.train(*stage("first.yaml", as_published));
+  EXPECT_EQ(run->info.best_value, trained->info.best_value);
+  const auto ours = nn::state_of(run->task->module());
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    EXPECT_TRUE(ours[i].tensor.equal(wrapped[i].second)) << ours[i].name;
+  }
+  // Other weights in the file are another run; the file's name is not.
+  fs::rename(file, root_ / "renamed.safetensors");
+  auto renamed = as_published;
+  renamed[0] = "init.file=" + (root_ / "renamed.safetensors").string();
+  EXPECT_EQ(store.train(*stage("first.yaml", renamed))->info.id, run->info.id);
+  wrapped[0].second = wrapped[0].second + 1;
+  save_tensors(file, wrapped);
+  EXPECT_NE(store.train(*stage("first.yaml", as_published))->info.id, run->info.id);
 }
 
 TEST_F(StoreTest, AParentGetsPresetAndSeed) {

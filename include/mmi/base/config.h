@@ -83,7 +83,7 @@ struct Field {
   std::string type;  ///< "integer", "list of float", "adam | sgd", "slot encoder", …
   std::string slot;  ///< registry kind when the field is a Component
   Range range;
-  const Schema* sub = nullptr;  ///< field table of a nested struct
+  const Schema* sub = nullptr;  ///< field table of a nested struct, see Nested
   bool cosmetic = false;        ///< does not change results: not part of the run id
   std::function<void(void*, const Node&, const std::string& path, Problems&)> read;
   std::function<Node(const void*, bool identity_only)> write;
@@ -360,6 +360,30 @@ struct IsComponent<Component<I>> : std::true_type {
   using Interface = I;
 };
 
+template <class I>
+struct IsComponent<std::optional<Component<I>>> : IsComponent<Component<I>> {};
+
+/// The field table inside a struct, or an optional, list or map of structs; null for other types.
+template <class T>
+struct Nested {
+  static const Schema* schema() {
+    if constexpr (HasSchema<T>) {
+      return &T::schema();
+    } else {
+      return nullptr;
+    }
+  }
+};
+
+template <class T>
+struct Nested<std::optional<T>> : Nested<T> {};
+
+template <class T>
+struct Nested<std::vector<T>> : Nested<T> {};
+
+template <class T>
+struct Nested<std::map<std::string, T>> : Nested<T> {};
+
 template <class C>
 class Table {
  public:
@@ -377,9 +401,7 @@ class Table {
     made.doc = doc;
     made.range = range;
     made.type = Codec<T>::type();
-    if constexpr (HasSchema<T>) {
-      made.sub = &T::schema();
-    }
+    made.sub = Nested<T>::schema();
     if constexpr (IsComponent<T>::value) {
       made.slot = ComponentSlot<typename IsComponent<T>::Interface>::kind();
     }

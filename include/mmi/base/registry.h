@@ -11,6 +11,11 @@
 
 namespace mmi {
 
+namespace config {
+template <class Interface>
+Component<Interface> component(const std::string& name);
+}
+
 /// Configuration of a part registered from Python: any map, handed over as keyword arguments.
 struct OpenConfig {
   config::Node options = config::Node::map();
@@ -111,10 +116,12 @@ class Registry : public RegistryBase {
     };
   }
 
+  /// A component that only names its part gets the part's default options.
   Pointer create(const config::Component<Interface>& component, const BuildArgs& args) const {
     at(component.name);
-    MMI_ASSERT(component.config != nullptr);
-    return creators_.at(component.name)(component.config.get(), args);
+    const auto options =
+        component.config ? component.config : config::component<Interface>(component.name).config;
+    return creators_.at(component.name)(options.get(), args);
   }
 
  private:

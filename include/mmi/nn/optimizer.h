@@ -9,10 +9,9 @@
 
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
+#include "mmi/nn/state.h"
 
 namespace mmi::nn {
-
-using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
 enum class OptimizerKind { kAdam, kAdamW };
 

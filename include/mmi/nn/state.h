@@ -11,6 +11,8 @@
 
 namespace mmi::nn {
 
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
 /// One tensor of a module's state.
 struct StateEntry {
   std::string name;
@@ -31,15 +33,13 @@ MMI_API bool glob_match(const std::string& pattern, const std::string& name);
 
 /// Parameters whose name matches any of the globs. A glob that matches none is a ConfigError with
 /// the nearest name.
-MMI_API std::vector<std::pair<std::string, torch::Tensor>> match_parameters(
-    const torch::nn::Module& module, const std::vector<std::string>& globs);
+MMI_API NamedTensors
+match_parameters(const torch::nn::Module& module, const std::vector<std::string>& globs);
 
 /// Copies every entry into `module`'s own memory. Strict: missing, unexpected or differently shaped
 /// names are one CheckpointError that lists the first ten of each. `source` names the file in
 /// messages.
 MMI_API void load_state(
-    torch::nn::Module& module,
-    const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
-    const std::string& source);
+    torch::nn::Module& module, const NamedTensors& tensors, const std::string& source);
 
 }  // namespace mmi::nn

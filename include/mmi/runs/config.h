@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
+#include "mmi/nn/key_map.h"
 #include "mmi/task/task.h"
 #include "mmi/train/trainer.h"
 
@@ -22,10 +24,20 @@ struct MMI_API NeedConfig {
   static const config::Schema& schema();
 };
 
+/// Weights to begin with: `init: {file: official.safetensors, key_map: [{match: "^module\\.", to:
+/// [""]}]}`.
+struct MMI_API InitConfig {
+  std::string file;  ///< safetensors; relative to the working directory
+  std::vector<nn::KeyRule> key_map;
+
+  static const config::Schema& schema();
+};
+
 /// Everything a training is a function of: the content of one `configs/<system>/<model>.yaml`.
 struct MMI_API RunConfig {
   std::string preset = "small";
   config::Component<Task> task;
+  std::optional<InitConfig> init;
   train::TrainConfig train;
   std::uint64_t seed = 1;
   std::string device = "auto";

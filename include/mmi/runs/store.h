@@ -72,6 +72,11 @@ class MMI_API Store {
   std::filesystem::path root_;
 };
 
+/// The task of a configuration, with the weights that its training begins with. `parents`: the
+/// finished tasks that `needs` names.
+MMI_API std::shared_ptr<Task> build_task(
+    const RunConfig& config, const std::map<std::string, std::shared_ptr<Task>>& parents);
+
 /// Reads a run or bundle and its parents.
 MMI_API std::shared_ptr<Run> open(
     const std::filesystem::path& path, const std::string& device = "auto");

@@ -191,20 +191,23 @@ torch::Tensor Roll2MidiTask::refine(const torch::Tensor& probabilities) {
   return torch::cat(parts).slice(0, 0, probabilities.size(0)).contiguous();
 }
 
-Metrics Roll2MidiTask::evaluate(const std::string& split) {
+std::pair<torch::Tensor, torch::Tensor> Roll2MidiTask::refined_and_truth(const std::string& split) {
   const KeyRange range = video2roll_->config().range();
-  const RecordingList recordings = video2roll_->recordings().split(split);
-  const auto& rolls = estimates(split);
   std::vector<torch::Tensor> refined;
   std::vector<torch::Tensor> truth;
-  for (std::size_t i = 0; i < recordings.size(); ++i) {
-    refined.push_back(refine(rolls[i]));
-    truth.push_back(recordings[i]->labels().slice(1, range.min_key, range.max_key + 1));
+  for (const torch::Tensor& roll : estimates(split)) {
+    refined.push_back(refine(roll));
   }
-  const torch::Tensor all = torch::cat(refined);
-  const torch::Tensor target = torch::cat(truth);
-  Metrics metrics = {{"mse", torch::mse_loss(all, target.to(torch::kFloat32)).item<double>()}};
-  append_scores(all >= threshold_, target, metrics);
+  for (const auto& recording : video2roll_->recordings().split(split)) {
+    truth.push_back(recording->labels().slice(1, range.min_key, range.max_key + 1));
+  }
+  return {torch::cat(refined), torch::cat(truth)};
+}
+
+Metrics Roll2MidiTask::evaluate(const std::string& split) {
+  const auto [refined, truth] = refined_and_truth(split);
+  Metrics metrics = {{"mse", torch::mse_loss(refined, truth.to(torch::kFloat32)).item<double>()}};
+  append_scores(refined >= threshold_, truth, metrics);
   return metrics;
 }
 
@@ -214,16 +217,8 @@ std::pair<std::string, bool> Roll2MidiTask::selection() const {
 
 std::map<std::string, double> Roll2MidiTask::calibrate() {
   if (config_.calibrate) {
-    const KeyRange range = video2roll_->config().range();
-    const RecordingList recordings = video2roll_->recordings().split("valid");
-    const auto& rolls = estimates("valid");
-    std::vector<torch::Tensor> refined;
-    std::vector<torch::Tensor> truth;
-    for (std::size_t i = 0; i < recordings.size(); ++i) {
-      refined.push_back(refine(rolls[i]));
-      truth.push_back(recordings[i]->labels().slice(1, range.min_key, range.max_key + 1));
-    }
-    threshold_ = best_threshold(torch::cat(refined), torch::cat(truth));
+    const auto [refined, truth] = refined_and_truth("valid");
+    threshold_ = best_threshold(refined, truth);
   }
   return {{"threshold", threshold_}};
 }

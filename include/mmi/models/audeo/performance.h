@@ -24,8 +24,7 @@ MMI_API std::shared_ptr<const Recording> read_clip(
     const GenerateRequest& request, std::int64_t height, std::int64_t width);
 
 /// Writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth` option, a MIDI file, the truth too)
-/// and
-/// `.mp4` (the input with the new sound). `program` option: General MIDI instrument.
+/// and `.mp4` (the input with the new sound). `program` option: General MIDI instrument.
 MMI_API std::vector<Artifact> write_performance(
     const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request);
 

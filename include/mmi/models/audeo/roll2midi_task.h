@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
@@ -67,6 +68,8 @@ class MMI_API Roll2MidiTask : public Task {
  private:
   /// Video2Roll's probabilities of a split, computed once.
   const std::vector<torch::Tensor>& estimates(const std::string& split);
+  /// Of all recordings of a split, one after the other: (F,K) in (0, 1) and (F,K) uint8.
+  std::pair<torch::Tensor, torch::Tensor> refined_and_truth(const std::string& split);
   torch::Tensor as_input(const torch::Tensor& probabilities) const;
 
   Roll2MidiTaskConfig config_;
