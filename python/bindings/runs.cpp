@@ -7,6 +7,7 @@
 #include "held.h"
 #include "mmi/base/errors.h"
 #include "mmi/runs/store.h"
+#include "mmi/train/distributed.h"
 #include "mmi/train/metric_log.h"
 #include "task_handle.h"
 #include "values.h"
@@ -180,6 +181,23 @@ void bind_run_functions(py::module_& m) {
   m.def(
       "write_report", &runs::write_report, py::arg("run"), "Writes report.html; returns its path.");
   m.def("export_bundle", &runs::export_bundle, py::arg("run"), py::arg("out"));
+  m.def(
+      "join_group",
+      [](const std::string& name, int rank, int world, py::function missing) {
+        const auto held = std::make_shared<Held>(std::move(missing));
+        train::set_distributed({name, rank, world, [held] {
+                                  return call_python("torch.distributed", [&] {
+                                    return py::cast<std::vector<int>>(held->get()());
+                                  });
+                                }});
+      },
+      py::arg("name"),
+      py::arg("rank"),
+      py::arg("world"),
+      py::arg("missing"),
+      "Trainings of this process share their steps with a process group; `missing` names the ranks "
+      "that do not answer.");
+  m.def("leave_group", [] { train::set_distributed({}); });
 }
 
 }  // namespace

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from mmi import _mmi
+from mmi import _distributed, _mmi
 from mmi.convert import convert
 from mmi.errors import CheckpointError, ConfigError, DataError
 
@@ -80,6 +80,8 @@ def main(args: Sequence[str]) -> int:
         if not static:
             for name in imports:
                 import_parts(name)
+            if verbs[:1] == ["train"]:
+                _distributed.join()
         return _mmi.cli_main(list(args))
     except (ConfigError, DataError, CheckpointError) as error:
         print(f"mmi: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from mmi import _mmi
+from mmi._distributed import join
 from mmi._artifacts import Artifacts
 from mmi._model import Model
 from mmi._task import Config, Task, resolve
@@ -142,8 +143,10 @@ def train(
 
     A finished run of the same configuration and data is opened instead, unless `again`; an
     interrupted one continues. Ctrl-C saves after the current step and raises KeyboardInterrupt.
-    `runs`: the folder of runs (default: $MMI_RUNS, else "runs").
+    `runs`: the folder of runs (default: $MMI_RUNS, else "runs"). In a script that torchrun starts,
+    its processes share every step.
     """
+    join()
     stage = resolve(config, overrides)
     with _threads(stage.threads), torch.random.fork_rng(devices=[]), _interrupts() as asked:
         return Run(_mmi.train(stage, _root(runs), again, lambda: bool(asked)))

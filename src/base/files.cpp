@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/fault.h"
 
 namespace mmi {
 namespace {
@@ -106,9 +107,15 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
                                       path_.filename().string().substr(0, 200),
                                       static_cast<std::int64_t>(::getpid()),
                                       counter++);
+  const int fault = fault_point("open");
   // "x": never write through a file or link that someone else put there.
-  file_ = std::fopen(temporary_.c_str(), "wbx");
-  MMI_CHECK(DataError, file_ != nullptr, "{} cannot be written: {}", path_, reason(errno));
+  file_ = fault != 0 ? nullptr : std::fopen(temporary_.c_str(), "wbx");
+  MMI_CHECK(
+      DataError,
+      file_ != nullptr,
+      "{} cannot be written: {}",
+      path_,
+      reason(fault != 0 ? fault : errno));
 }
 
 AtomicFile::~AtomicFile() {
@@ -121,8 +128,10 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::uint8_t> bytes) {
   MMI_ASSERT(file_ != nullptr);
-  if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-    throw DataError(format("{} cannot be written: {}", path_, reason(errno)));
+  const int fault = fault_point("write");
+  if (fault != 0 ||
+      (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size())) {
+    throw DataError(format("{} cannot be written: {}", path_, reason(fault != 0 ? fault : errno)));
   }
 }
 
@@ -132,12 +141,14 @@ void AtomicFile::write(std::string_view text) {
 
 void AtomicFile::commit() {
   MMI_ASSERT(file_ != nullptr);
-  bool good = std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
-  int code = errno;
+  int code = fault_point("fsync");
+  bool good = code == 0 && std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
+  code = code != 0 ? code : errno;
   if (good) {
-    good = std::fclose(std::exchange(file_, nullptr)) == 0 &&
+    code = fault_point("rename");
+    good = std::fclose(std::exchange(file_, nullptr)) == 0 && code == 0 &&
            std::rename(temporary_.c_str(), path_.c_str()) == 0;
-    code = errno;
+    code = code != 0 ? code : errno;
     if (!good) {
       std::error_code ignored;
       std::filesystem::remove(temporary_, ignored);

@@ -14,6 +14,7 @@
 #include "mmi/base/progress.h"
 #include "mmi/base/version.h"
 #include "mmi/runs/register.h"
+#include "mmi/train/distributed.h"
 #include "mmi/train/trainer.h"
 
 namespace mmi::cli {
@@ -145,8 +146,9 @@ int cli_main(const std::vector<std::string>& args, const std::function<bool()>& 
   try {
     const SignalScope signals;
     register_all();
-    Progress::set_enabled(!call.quiet);
-    log::set_level(call.quiet ? log::Level::kWarning : log::Level::kInfo);
+    const bool quiet = call.quiet || !train::distributed().is_writer();
+    Progress::set_enabled(!quiet);
+    log::set_level(quiet ? log::Level::kWarning : log::Level::kInfo);
     const Command command(
         call, [interrupted] { return train::stop_requested() || (interrupted && interrupted()); });
     for (const auto& [name, run] : kRunners) {

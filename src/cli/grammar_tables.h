@@ -29,6 +29,16 @@ constexpr std::array kGlobalFlags = {
 constexpr std::array kTrainFlags = {
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
     Flag{"--again", "", "Train although a finished run with this configuration exists."},
+    Flag{
+        "--resume",
+        "auto|DIR",
+        "Where an interrupted run continues: at its newest intact checkpoint (auto), or at this "
+        "one. Default: auto"},
+    Flag{
+        "--dry-run",
+        "",
+        "Try two steps on the first batches and print shapes, losses, time and memory; nothing is "
+        "written."},
 };
 constexpr std::array kEvalFlags = {
     Flag{"--split", "valid|test", "Which part of the data. Default: test"},
@@ -83,15 +93,18 @@ constexpr std::array kVerbs = {
         "train",
         kModels,
         "Train a system, or one stage of it, from a YAML file",
-        "train <cfg.yaml> [key=value …] [--runs DIR] [--again]",
+        "train <cfg.yaml> [key=value …] [--runs DIR] [--again] [--resume DIR] [--dry-run]",
         "Trains what the file describes and prints the path of the finished run. Stages it needs\n"
         "are found in the run store, or trained first. A run is named by its configuration: if\n"
         "it is already finished, its path is printed and nothing is trained (--again trains\n"
         "anew); if it was interrupted, the same command continues it.\n"
-        "Ctrl-C finishes the current step, saves, and exits with 130.",
+        "Ctrl-C finishes the current step, saves, and exits with 130.\n"
+        "Several processes: torchrun --nproc-per-node 2 -m mmi train <cfg.yaml>; each takes its\n"
+        "own batches, and the gradients are averaged.",
         kTrainFlags,
         "mmi train configs/audeo/video2roll.yaml\n"
         "mmi train configs/audeo/video2roll.yaml preset=smoke train.max_steps=100\n"
+        "mmi train configs/audeo/video2roll.yaml --dry-run preset=paper\n"
         "mmi train my.yaml --import my_package",
         false},
     Verb{

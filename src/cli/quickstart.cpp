@@ -228,7 +228,8 @@ void write_page(
 
 int run_quickstart(const Command& command) {
   const auto start = std::chrono::steady_clock::now();
-  const fs::path out = command.value("--out", "quickstart");
+  // Absolute: the page looks for relative names in its own folder.
+  const fs::path out = fs::absolute(command.value("--out", "quickstart"));
   mmi::create_directories(out);
   at::set_num_threads(static_cast<int>(std::thread::hardware_concurrency()));
   const Models models = train_chain(command, out);

@@ -1,6 +1,8 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -9,6 +11,7 @@
 #include "mmi/base/files.h"
 #include "mmi/base/log.h"
 #include "mmi/runs/store.h"
+#include "mmi/train/distributed.h"
 
 namespace mmi::cli {
 namespace {
@@ -44,12 +47,37 @@ void print_metrics(const Metrics& metrics, bool json) {
 int run_train(const Command& command) {
   const auto stage = runs::resolve(command.positional(0, "a configuration file"), command.rest(1));
   const int threads = stage->config.threads;
+  // Under torchrun the processes of a machine share its cores.
+  const char* const local = std::getenv("LOCAL_WORLD_SIZE");
+  const int processes = std::max(1, local == nullptr ? 1 : std::atoi(local));
   at::set_num_threads(
-      threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency()));
+      threads > 0 ? threads
+                  : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / processes));
+  if (command.has("--dry-run")) {
+    const train::Rehearsal found = store_of(command).rehearse(*stage);
+    if (command.json) {
+      const nlohmann::ordered_json result = {
+          {"step_s", found.step_s}, {"peak_bytes", found.peak_bytes}, {"lines", found.lines}};
+      std::printf("%s\n", result.dump().c_str());
+      return kExitOk;
+    }
+    for (const std::string& line : found.lines) {
+      std::printf("%s\n", line.c_str());
+    }
+    return kExitOk;
+  }
   runs::TrainOptions options;
   options.again = command.has("--again");
   options.stop = command.interrupted;
+  if (const std::string from = command.value("--resume", "auto"); from != "auto") {
+    MMI_CHECK(
+        ConfigError, !options.again, "--again starts anew, --resume continues: choose one of them");
+    options.resume = from;
+  }
   const auto run = store_of(command).train(*stage, options);
+  if (!train::distributed().is_writer()) {
+    return kExitOk;
+  }
   if (command.json) {
     const nlohmann::ordered_json result = {
         {"run", run->info.path.string()},

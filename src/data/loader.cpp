@@ -43,11 +43,14 @@ Loader::Loader(
   seek(0);
 }
 
-void Loader::seek(std::int64_t batch) {
+void Loader::seek(std::int64_t batch, std::int64_t stride) {
   prefetcher_.reset();
+  const std::int64_t size = config_.batch_size;
   prefetcher_ = std::make_unique<Prefetcher<TensorDict>>(
-      [this](std::int64_t ticket) { return make(ticket); },
-      batch * config_.batch_size,
+      [this, batch, stride, size](std::int64_t ticket) {
+        return make((batch + ticket / size * stride) * size + ticket % size);
+      },
+      0,
       config_.workers,
       static_cast<int>(config_.batch_size) * config_.prefetch_batches);
 }

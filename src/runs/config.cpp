@@ -55,8 +55,13 @@ const config::Schema& RunConfig::schema() {
 
 torch::Device RunConfig::torch_device() const {
   if (device == "auto") {
-    return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0)
-                                       : torch::Device(torch::kCPU);
+    // torchrun numbers the processes of a machine: one device each.
+    const char* const local = std::getenv("LOCAL_RANK");
+    return torch::cuda::is_available()
+               ? torch::Device(
+                     torch::kCUDA,
+                     static_cast<c10::DeviceIndex>(local == nullptr ? 0 : std::atoi(local)))
+               : torch::Device(torch::kCPU);
   }
   try {
     const torch::Device chosen(device);

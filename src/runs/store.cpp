@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
@@ -17,6 +18,7 @@
 #include "mmi/nn/state.h"
 #include "mmi/tensor/safetensors.h"
 #include "mmi/train/checkpoint.h"
+#include "mmi/train/distributed.h"
 
 namespace mmi::runs {
 namespace {
@@ -207,28 +209,40 @@ std::shared_ptr<Run> open(const fs::path& path, const std::string& device) {
   const auto best = store.pointer("best");
   MMI_CHECK(CheckpointError, best.has_value(), "{} holds no checkpoint", run->info.path.string());
   nn::load_state(
-      run->task->module(),
-      train::CheckpointStore::load(*best).model,
-      (*best / "model.safetensors").string());
+      run->task->module(), train::CheckpointStore::load(*best).weights(), best->string());
   run->task->module().eval();
   run->task->restore(run->info.calibration);
   return run;
 }
 
-std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& options) {
+/// The run that a configuration describes, with its first weights and its place in the store.
+std::shared_ptr<Run> Store::prepare(
+    const Stage& stage, const std::map<std::string, std::shared_ptr<Run>>& parents) const {
   auto run = std::make_shared<Run>();
   run->config = stage.config;
-  for (const auto& [name, parent] : stage.parents) {
-    TrainOptions for_parent = options;
-    for_parent.again = false;
-    run->parents[name] = train(*parent, for_parent);
-  }
+  run->parents = parents;
   build(*run);
   RunInfo& info = run->info;
   info.id = run_id(*run, run->config.init ? load_init(*run->config.init, *run->task) : "");
   info.task = run->config.task.name;
   info.preset = run->config.preset;
   info.path = root_ / (info.task + "-" + info.id);
+  for (const auto& [name, parent] : run->parents) {
+    info.parents[name] = parent->info.task + "-" + parent->info.id;
+  }
+  return run;
+}
+
+std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& options) {
+  std::map<std::string, std::shared_ptr<Run>> parents;
+  for (const auto& [name, parent] : stage.parents) {
+    TrainOptions for_parent = options;
+    for_parent.again = false;
+    for_parent.resume.clear();
+    parents[name] = train(*parent, for_parent);
+  }
+  const auto run = prepare(stage, parents);
+  RunInfo& info = run->info;
   if (fs::exists(info.path / "run.json") && !options.again) {
     const RunInfo found = read_info(info.path);
     if (found.finished) {
@@ -242,23 +256,25 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
       return open(info.path, run->config.device);
     }
   }
-  mmi::create_directories(info.path);
-  const RunLock lock(info.path);
-  if (options.again) {
-    fs::remove_all(info.path / "checkpoints");
+  const bool writer = train::distributed().is_writer();
+  std::optional<RunLock> lock;
+  if (writer) {
+    mmi::create_directories(info.path);
+    lock.emplace(info.path);
+    if (options.again) {
+      fs::remove_all(info.path / "checkpoints");
+    }
+    atomic_write(info.path / "config.yaml", config::write(run->config).yaml());
+    info.started = utc_now();
+    info.revision = source_revision();
+    write_info(info);
   }
-  atomic_write(info.path / "config.yaml", config::write(run->config).yaml());
-  info.started = utc_now();
-  info.revision = source_revision();
-  for (const auto& [name, parent] : run->parents) {
-    info.parents[name] = parent->info.task + "-" + parent->info.id;
-  }
-  write_info(info);
   log::info("{} → {}", info.task, info.path.string());
   train::Trainer trainer(*run->task, run->config.train, run->config.seed, info.path);
   if (options.stop) {
     trainer.set_stop(options.stop);
   }
+  trainer.set_resume(options.resume);
   const train::FitResult result = trainer.fit();
   info.steps = result.steps;
   info.seconds = result.seconds;
@@ -270,8 +286,10 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
   }
   run->task->restore(info.calibration);
   info.finished = true;
-  write_info(info);
-  write_report(info.path);
+  if (writer) {
+    write_info(info);
+    write_report(info.path);
+  }
   log::info(
       "{} finished: {} {:.4f} at step {}, {}",
       info.task,
@@ -280,6 +298,21 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
       result.best_step,
       duration_text(info.seconds));
   return run;
+}
+
+train::Rehearsal Store::rehearse(const Stage& stage) {
+  const std::function<std::shared_ptr<Run>(const Stage&)> find = [&](const Stage& wanted) {
+    std::map<std::string, std::shared_ptr<Run>> parents;
+    for (const auto& [name, parent] : wanted.parents) {
+      parents[name] = find(*parent);
+    }
+    const auto run = prepare(wanted, parents);
+    const bool finished =
+        fs::exists(run->info.path / "run.json") && read_info(run->info.path).finished;
+    return finished && &wanted != &stage ? open(run->info.path, run->config.device) : run;
+  };
+  const auto run = find(stage);
+  return train::Trainer(*run->task, run->config.train, run->config.seed, run->info.path).rehearse();
 }
 
 std::vector<RunInfo> Store::list() const {
@@ -363,6 +396,8 @@ void export_bundle(const fs::path& run, const fs::path& out) {
     const auto best = train::CheckpointStore(source / "checkpoints").pointer("best");
     MMI_CHECK(CheckpointError, best.has_value(), "{} holds no checkpoint", source.string());
     train::Checkpoint weights = train::CheckpointStore::load(*best);
+    weights.model = weights.weights();
+    weights.ema.clear();
     weights.optimizers.clear();
     train::CheckpointStore(target / "checkpoints").save(weights, true);
     const fs::path root = store_of(source, info.task);

@@ -4,12 +4,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/fault.h"
 #include "mmi/base/files.h"
 #include "mmi/base/hash.h"
+#include "mmi/base/log.h"
 #include "mmi/tensor/safetensors.h"
 
 namespace mmi::train {
@@ -33,6 +38,8 @@ json trainer_json(const Checkpoint& c) {
       {"format", kFormat},
       {"step", c.step},
       {"best", {{"metric", c.best_metric}, {"value", c.best_value}, {"step", c.best_step}}},
+      {"stale_evaluations", c.stale_evaluations},
+      {"skipped", c.skipped},
       {"schedules", c.schedules},
       {"epoch_loss", c.epoch_loss},
       {"epoch_batches", c.epoch_batches},
@@ -49,58 +56,166 @@ std::string directory_name(std::int64_t step) {
   return format("step_{:08d}", step);
 }
 
+/// Renamed first: nobody sees half of it.
+void discard(const fs::path& step) {
+  const fs::path doomed = step.string() + format(".tmp-{}", ::getpid());
+  fs::rename(step, doomed);
+  fault_point("discard");
+  fs::remove_all(doomed);
+}
+
 }  // namespace
 
-CheckpointStore::CheckpointStore(fs::path directory) : directory_(std::move(directory)) {
-  mmi::create_directories(directory_);
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (entry.path().filename().string().find(".tmp-") != std::string::npos) {
+CheckpointStore::CheckpointStore(fs::path directory) : directory_(std::move(directory)) {}
+
+void CheckpointStore::remove_leftovers(const fs::path& directory) {
+  if (!fs::is_directory(directory)) {
+    return;
+  }
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const auto mark = name.find(".tmp-");
+    if (mark == std::string::npos) {
+      continue;
+    }
+    const int writer = std::atoi(name.c_str() + mark + 5);
+    if (writer <= 0 || (::kill(writer, 0) != 0 && errno == ESRCH)) {
+      log::info("removing {}, which an earlier process left unfinished", entry.path().string());
       fs::remove_all(entry.path());
     }
   }
 }
 
+std::vector<std::string> CheckpointStore::steps() const {
+  std::vector<std::string> names;
+  if (fs::is_directory(directory_)) {
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory() && name.rfind("step_", 0) == 0 &&
+          name.find(".tmp-") == std::string::npos) {
+        names.push_back(name);
+      }
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void CheckpointStore::save(const Checkpoint& checkpoint, bool is_best) {
+  std::uint64_t needed = 0;
+  for (const auto* tensors : {&checkpoint.model, &checkpoint.ema, &checkpoint.optimizers}) {
+    for (const auto& [name, tensor] : *tensors) {
+      needed += tensor.nbytes();
+    }
+  }
   const std::string name = directory_name(checkpoint.step);
   const fs::path target = directory_ / name;
-  if (!fs::exists(target)) {
-    const fs::path temporary = directory_ / format("{}.tmp-{}", name, ::getpid());
-    mmi::create_directories(temporary);
-    save_tensors(
-        temporary / "model.safetensors",
-        checkpoint.model,
-        {{"step", std::to_string(checkpoint.step)}});
-    save_tensors(temporary / "optim.safetensors", checkpoint.optimizers);
-    atomic_write(temporary / "trainer.json", trainer_json(checkpoint).dump(1));
-    json files = json::object();
-    for (const char* file : {"model.safetensors", "optim.safetensors", "trainer.json"}) {
-      files[file] = {
-          {"bytes", fs::file_size(temporary / file)},
-          {"crc32", hex(file_crc(temporary / file), 8)}};
+  const fs::path temporary = directory_ / format("{}.tmp-{}", name, ::getpid());
+  try {
+    mmi::create_directories(directory_);
+    if (!fs::exists(target)) {
+      const std::uint64_t free = fs::space(directory_).available;
+      MMI_CHECK(
+          CheckpointError,
+          static_cast<double>(free) >= 1.2 * static_cast<double>(needed) &&
+              fault_point("space") == 0,
+          "the disk is full");
+      mmi::create_directories(temporary);
+      save_tensors(
+          temporary / "model.safetensors",
+          checkpoint.model,
+          {{"step", std::to_string(checkpoint.step)}});
+      save_tensors(temporary / "optim.safetensors", checkpoint.optimizers);
+      if (!checkpoint.ema.empty()) {
+        save_tensors(temporary / "ema.safetensors", checkpoint.ema);
+      }
+      atomic_write(temporary / "trainer.json", trainer_json(checkpoint).dump(1));
+      json files = json::object();
+      for (const auto& entry : fs::directory_iterator(temporary)) {
+        files[entry.path().filename().string()] = {
+            {"bytes", entry.file_size()}, {"crc32", hex(file_crc(entry.path()), 8)}};
+      }
+      const json manifest = {{"format", kFormat}, {"step", checkpoint.step}, {"files", files}};
+      atomic_write(temporary / "manifest.json", manifest.dump(1));
+      if (const int fault = fault_point("commit"); fault != 0) {
+        throw CheckpointError(std::strerror(fault));
+      }
+      fs::rename(temporary, target);
+      sync_directory(directory_);
     }
-    const json manifest = {{"format", kFormat}, {"step", checkpoint.step}, {"files", files}};
-    atomic_write(temporary / "manifest.json", manifest.dump(1));
-    fs::rename(temporary, target);
-    sync_directory(directory_);
-  }
-  atomic_write(directory_ / "last", name + "\n");
-  if (is_best) {
-    atomic_write(directory_ / "best", name + "\n");
-  }
-  std::set<std::string> steps;
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (entry.is_directory()) {
-      steps.insert(entry.path().filename().string());
+    atomic_write(directory_ / "last", name + "\n");
+    if (is_best) {
+      atomic_write(directory_ / "best", name + "\n");
     }
+  } catch (const std::exception& error) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw CheckpointError(format(
+        "the checkpoint {} cannot be saved: {}; it needs {}, and {} are free: make room, then run "
+        "the same command to continue from the last one",
+        target.string(),
+        error.what(),
+        human_size(needed),
+        human_size(fs::space(directory_, ignored).available)));
   }
+  fault_point("prune");
+  auto names = steps();
   const auto best = pointer("best");
-  while (steps.size() > 2) {
-    const std::string oldest = *steps.begin();
-    steps.erase(steps.begin());
-    if (!best || best->filename() != oldest) {
-      fs::remove_all(directory_ / oldest);
+  for (std::size_t i = 0; i + 2 < names.size(); ++i) {
+    if (!best || best->filename() != names[i]) {
+      discard(directory_ / names[i]);
     }
   }
+}
+
+std::optional<Checkpoint> CheckpointStore::newest() const {
+  auto names = steps();
+  if (names.empty()) {
+    return {};
+  }
+  std::string problem;
+  try {
+    if (const auto last = pointer("last")) {
+      return load(*last);
+    }
+    // Killed before the first pointer was written: the folder itself is complete.
+    problem = format("{} is missing", (directory_ / "last").string());
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  for (auto at = names.rbegin(); at != names.rend(); ++at) {
+    try {
+      Checkpoint found = load(directory_ / *at);
+      log::warning("{}; continuing from {}", problem, (directory_ / *at).string());
+      return found;
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  throw CheckpointError(format(
+      "{}, and no other checkpoint in {} can be read; --again trains from the start",
+      problem,
+      directory_.string()));
+}
+
+bool CheckpointStore::rewind(const Checkpoint& checkpoint) {
+  const std::string here = directory_name(checkpoint.step);
+  const std::string best = directory_name(checkpoint.best_step);
+  const auto names = steps();
+  const bool has_best =
+      checkpoint.best_step >= 0 && std::find(names.begin(), names.end(), best) != names.end();
+  atomic_write(directory_ / "last", here + "\n");
+  if (has_best) {
+    atomic_write(directory_ / "best", best + "\n");
+  } else {
+    fs::remove(directory_ / "best");
+  }
+  for (const std::string& name : names) {
+    if (name > here) {
+      discard(directory_ / name);
+    }
+  }
+  return has_best || checkpoint.best_step < 0;
 }
 
 std::optional<fs::path> CheckpointStore::pointer(const std::string& name) const {
@@ -108,7 +223,7 @@ std::optional<fs::path> CheckpointStore::pointer(const std::string& name) const 
   if (!fs::exists(file)) {
     return {};
   }
-  std::string target = read_text(file);
+  std::string target = read_text(file, 4096);
   target.erase(std::find(target.begin(), target.end(), '\n'), target.end());
   MMI_CHECK(
       CheckpointError,
@@ -146,6 +261,8 @@ Checkpoint CheckpointStore::load(const fs::path& directory) {
     c.best_metric = trainer.at("best").at("metric");
     c.best_value = trainer.at("best").at("value");
     c.best_step = trainer.at("best").at("step");
+    c.stale_evaluations = trainer.value("stale_evaluations", 0);
+    c.skipped = trainer.value("skipped", 0);
     c.schedules = trainer.at("schedules");
     c.epoch_loss = trainer.at("epoch_loss");
     c.epoch_batches = trainer.at("epoch_batches");
@@ -153,6 +270,9 @@ Checkpoint CheckpointStore::load(const fs::path& directory) {
     c.threads = trainer.at("threads");
     c.model = load_tensors(directory / "model.safetensors");
     c.optimizers = load_tensors(directory / "optim.safetensors");
+    if (fs::exists(directory / "ema.safetensors")) {
+      c.ema = load_tensors(directory / "ema.safetensors");
+    }
     return c;
   } catch (const json::exception& error) {
     throw CheckpointError(format("{} is not a checkpoint: {}", directory.string(), error.what()));

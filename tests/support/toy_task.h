@@ -11,14 +11,26 @@ namespace mmi::testing_support {
 
 struct ToyConfig {
   double lr = 1e-2;
-  std::int64_t break_at = -1;  ///< the loss is NaN at this step
+  std::int64_t break_at = -1;           ///< the loss is NaN at this step
+  std::int64_t break_gradient_at = -1;  ///< the loss is finite, its gradient is not
+  std::int64_t spoil_eval_from = -1;    ///< evaluations after so many show no gain
   bool two_phases = true;
+  bool plain = false;  ///< float64, without batch norm and dropout
+  std::int64_t batch_size = 8;
+  int workers = 2;
 
   static const config::Schema& schema() {
-    static const config::Schema made = config::Table<ToyConfig>("toy", "regression for tests")
-                                           .field("lr", &ToyConfig::lr, "")
-                                           .field("break_at", &ToyConfig::break_at, "")
-                                           .field("two_phases", &ToyConfig::two_phases, "");
+    static const config::Schema made =
+        config::Table<ToyConfig>("toy", "regression for tests")
+            .field("lr", &ToyConfig::lr, "")
+            .field("break_at", &ToyConfig::break_at, "")
+            .field("break_gradient_at", &ToyConfig::break_gradient_at, "")
+            .field("spoil_eval_from", &ToyConfig::spoil_eval_from, "")
+            .field("two_phases", &ToyConfig::two_phases, "")
+            .field("plain", &ToyConfig::plain, "")
+            .field("batch_size", &ToyConfig::batch_size, "")
+            .field("workers", &ToyConfig::workers, "")
+            .cosmetic();
     return made;
   }
 };
@@ -28,16 +40,22 @@ struct ToyConfig {
 class ToyTask : public Task {
  public:
   ToyTask(const ToyConfig& config, const BuildArgs& args) : config_(config), args_(args) {
-    net_ = torch::nn::Sequential(
-        torch::nn::Linear(4, 16),
-        torch::nn::BatchNorm1d(16),
-        torch::nn::ReLU(),
-        torch::nn::Dropout(0.2),
-        torch::nn::Linear(16, 1));
+    net_->push_back(torch::nn::Linear(4, 16));
+    if (!config_.plain) {
+      net_->push_back(torch::nn::BatchNorm1d(16));
+    }
+    net_->push_back(torch::nn::ReLU());
+    if (!config_.plain) {
+      net_->push_back(torch::nn::Dropout(0.2));
+    }
+    net_->push_back(torch::nn::Linear(16, 1));
     critic_ = torch::nn::Linear(4, 1);
     module_ = std::make_shared<torch::nn::Module>("toy");
     module_->register_module("net", net_.ptr());
     module_->register_module("critic", critic_.ptr());
+    if (config_.plain) {
+      module_->to(torch::kFloat64);
+    }
   }
 
   torch::nn::Module& module() override {
@@ -62,33 +80,41 @@ class ToyTask : public Task {
 
   std::shared_ptr<data::BatchSource> source() override {
     data::LoaderConfig loader;
-    loader.batch_size = 8;
-    loader.workers = 2;
+    loader.batch_size = config_.batch_size;
+    loader.workers = config_.workers;
     return std::make_shared<data::Loader>(
         std::make_shared<Examples>(),
-        std::make_shared<data::PermutationSampler>(40),
+        std::make_shared<data::PermutationSampler>(48),
         loader,
         args_.seed);
   }
 
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override {
-    const torch::Tensor x = batch.tensor("x");
+    const torch::Tensor x = typed(batch.tensor("x"));
+    errors_.resize(std::max(errors_.size(), context.micro + 1));
     Loss loss;
     if (phase == "net") {
-      const torch::Tensor error = (net_->forward(x) - batch.tensor("y")).pow(2);
-      error_ = error.detach();
+      const torch::Tensor error = (net_->forward(x) - typed(batch.tensor("y"))).pow(2);
+      errors_[context.micro] = error.detach();
       loss.total = error.mean();
+      loss.parts = {{"worst", error.detach().max()}};
+      if (context.step == config_.break_gradient_at) {
+        loss.total = loss.total + (module_->parameters()[0].sum() * 0).sqrt();
+      }
       if (context.step == config_.break_at) {
         loss.total = loss.total * std::nan("");
       }
     } else {
-      loss.total = (critic_->forward(x) - error_).pow(2).mean();
+      loss.total = (critic_->forward(x) - errors_[context.micro]).pow(2).mean();
     }
     return loss;
   }
 
   Metrics evaluate(const std::string& split) override {
-    const torch::Tensor x = torch::linspace(-1, 1, 20).view({5, 4});
+    const torch::Tensor x = typed(torch::linspace(-1, 1, 20).view({5, 4}));
+    if (config_.spoil_eval_from >= 0 && ++evaluations_ > config_.spoil_eval_from) {
+      return {{"error", 100}};
+    }
     const torch::Tensor error = net_->forward(x) - x.sum(1, true);
     return {{"error", error.pow(2).mean().item<double>()}};
   }
@@ -115,7 +141,7 @@ class ToyTask : public Task {
   class Examples : public data::Dataset {
    public:
     std::int64_t size() const override {
-      return 40;
+      return 48;
     }
 
     TensorDict get(std::int64_t index, Rng& rng) const override {
@@ -134,12 +160,17 @@ class ToyTask : public Task {
     }
   };
 
+  torch::Tensor typed(const torch::Tensor& tensor) const {
+    return config_.plain ? tensor.to(torch::kFloat64) : tensor;
+  }
+
   ToyConfig config_;
   BuildArgs args_;
-  torch::nn::Sequential net_{nullptr};
+  std::int64_t evaluations_ = 0;
+  torch::nn::Sequential net_;
   torch::nn::Linear critic_{nullptr};
   std::shared_ptr<torch::nn::Module> module_;
-  torch::Tensor error_;
+  std::vector<torch::Tensor> errors_;  ///< of this step, per micro-batch
 };
 
 }  // namespace mmi::testing_support

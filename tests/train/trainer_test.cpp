@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,7 +10,9 @@
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/nn/state.h"
+#include "mmi/tensor/safetensors.h"
 #include "mmi/train/metric_log.h"
+#include "support/grid_task.h"
 #include "support/toy_task.h"
 
 namespace mmi::train {
@@ -64,7 +67,7 @@ class Training : public testing::Test {
 TEST_F(Training, StoppedAndResumedEqualsUninterruptedBitForBit) {
   const auto whole = task();
   Trainer(*whole, config(23), 9, run("whole")).fit();
-  // Stopped twice in the middle of an epoch of five batches.
+  // Stopped twice in the middle of an epoch of six batches.
   for (const int stop_at : {7, 16}) {
     const auto part = task();
     Trainer trainer(*part, config(23), 9, run("parts"));
@@ -148,6 +151,187 @@ TEST_F(Training, ANonFiniteLossStopsBeforeTheWeightsChange) {
   for (const nn::StateEntry& entry : nn::state_of(toy->module())) {
     EXPECT_TRUE(torch::isfinite(entry.tensor).all().item<bool>()) << entry.name;
   }
+}
+
+TEST_F(Training, ANonFiniteGradientStopsBeforeTheWeightsChangeAndLeavesAReport) {
+  ToyConfig broken;
+  broken.break_gradient_at = 6;
+  const auto toy = task(broken);
+  try {
+    Trainer(*toy, config(20), 9, run("run")).fit();
+    FAIL();
+  } catch (const NumericError& error) {
+    EXPECT_NE(std::string(error.what()).find("net.0.weight"), std::string::npos) << error.what();
+  }
+  for (const nn::StateEntry& entry : nn::state_of(toy->module())) {
+    EXPECT_TRUE(torch::isfinite(entry.tensor).all().item<bool>()) << entry.name;
+  }
+  const fs::path report = root_ / "run" / "nan_step_6";
+  EXPECT_NE(read_text(report / "report.json").find("\"worst\""), std::string::npos);
+  EXPECT_EQ(load_tensors(report / "batch.safetensors").size(), 2U);
+}
+
+TEST_F(Training, ASkippedStepLeavesWeightsAndBuffersAsTheyWere) {
+  TrainConfig skipping = config(20);
+  skipping.on_nan = OnNan::kSkip;
+  for (const bool gradient : {false, true}) {
+    ToyConfig broken;
+    (gradient ? broken.break_gradient_at : broken.break_at) = 6;
+    const auto toy = task(broken);
+    const std::string name = gradient ? "gradient" : "loss";
+    EXPECT_EQ(Trainer(*toy, skipping, 9, run(name)).fit().steps, 20);
+    for (const nn::StateEntry& entry : nn::state_of(toy->module())) {
+      EXPECT_TRUE(torch::isfinite(entry.tensor).all().item<bool>()) << entry.name;
+    }
+    const auto last = CheckpointStore(root_ / name / "checkpoints").pointer("last");
+    for (const auto& [key, tensor] : CheckpointStore::load(*last).optimizers) {
+      if (key == "net/net.0.weight.step") {
+        EXPECT_EQ(tensor.item<float>(), 19);
+      }
+    }
+  }
+}
+
+TEST_F(Training, AccumulationEqualsTheBigBatch) {
+  ToyConfig plain;
+  plain.plain = true;
+  const auto parts = task(plain);
+  TrainConfig twice = config(12);
+  twice.accumulate = 2;
+  Trainer(*parts, twice, 9, run("parts")).fit();
+  plain.batch_size = 16;
+  const auto whole = task(plain);
+  Trainer(*whole, config(12), 9, run("whole")).fit();
+  const auto a = nn::state_of(parts->module());
+  const auto b = nn::state_of(whole->module());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_TRUE(torch::allclose(a[i].tensor, b[i].tensor, 1e-6, 1e-9)) << a[i].name;
+  }
+}
+
+TEST_F(Training, AveragedWeightsAreEvaluatedKeptAndResumed) {
+  TrainConfig averaged = config(23);
+  averaged.ema = nn::EmaConfig{0.9, false};
+  const auto whole = task();
+  const FitResult result = Trainer(*whole, averaged, 9, run("whole")).fit();
+  EXPECT_DOUBLE_EQ(whole->evaluate("valid")[0].second, result.best_value);
+  {
+    const auto part = task();
+    Trainer trainer(*part, averaged, 9, run("parts"));
+    int asked = 0;
+    trainer.set_stop([&] { return asked++ == 7; });
+    EXPECT_THROW(trainer.fit(), Interrupted);
+  }
+  const auto rest = task();
+  Trainer(*rest, averaged, 9, run("parts")).fit();
+  EXPECT_EQ(weights(root_ / "whole"), weights(root_ / "parts"));
+  const auto last = CheckpointStore(root_ / "parts" / "checkpoints").pointer("last");
+  const auto other = CheckpointStore(root_ / "whole" / "checkpoints").pointer("last");
+  EXPECT_EQ(read_text(*last / "ema.safetensors"), read_text(*other / "ema.safetensors"));
+  EXPECT_NE(read_text(*last / "ema.safetensors"), read_text(*last / "model.safetensors"));
+}
+
+TEST_F(Training, EndsEarlyWithoutImprovementAlsoAfterAResume) {
+  ToyConfig stale;
+  stale.spoil_eval_from = 2;  // evaluations at 5 and 10 count
+  TrainConfig patient = config(100);
+  patient.early_stop = EarlyStopConfig{3, 0};
+  const auto toy = task(stale);
+  const FitResult result = Trainer(*toy, patient, 9, run("run")).fit();
+  EXPECT_EQ(result.steps, 25);
+  EXPECT_LE(result.best_step, 10);
+  EXPECT_EQ(Trainer(*toy, patient, 9, run("run")).fit().steps, 25);
+}
+
+TEST_F(Training, FrozenParametersStayAndGroupsHaveTheirOwnRate) {
+  TrainConfig chosen = config(6);
+  chosen.freeze = {"net.0.*"};
+  nn::ParameterGroup still;
+  still.parameters = {"net.1.*"};
+  still.lr_factor = 0;
+  chosen.groups = {still};
+  const auto toy = task();
+  const auto before = task();
+  Trainer(*toy, chosen, 9, run("run")).fit();
+  const auto a = toy->module().named_parameters();
+  const auto b = before->module().named_parameters();
+  for (const auto& item : a) {
+    const bool same = torch::equal(item.value(), b[item.key()]);
+    const bool kept = item.key().rfind("net.0.", 0) == 0 || item.key().rfind("net.1.", 0) == 0;
+    EXPECT_EQ(same, kept) << item.key();
+  }
+  chosen.freeze = {"nett.*"};
+  try {
+    Trainer(*toy, chosen, 9, run("run"));
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("nett.*"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(Training, ADamagedLastCheckpointFallsBackToTheOneBefore) {
+  const auto whole = task();
+  Trainer(*whole, config(23), 9, run("whole")).fit();
+  {
+    const auto part = task();
+    Trainer trainer(*part, config(23), 9, run("parts"));
+    int asked = 0;
+    trainer.set_stop([&] { return asked++ == 17; });
+    EXPECT_THROW(trainer.fit(), Interrupted);
+  }
+  const CheckpointStore store(root_ / "parts" / "checkpoints");
+  const fs::path model = *store.pointer("last") / "model.safetensors";
+  fs::resize_file(model, fs::file_size(model) - 1);
+  const auto rest = task();
+  Trainer(*rest, config(23), 9, run("parts")).fit();
+  EXPECT_EQ(weights(root_ / "whole"), weights(root_ / "parts"));
+}
+
+TEST_F(Training, LeftoversOfProcessesThatAreGoneAreRemoved) {
+  const fs::path checkpoints = run("run") / "checkpoints";
+  fs::create_directories(checkpoints / "step_00000004.tmp-999999999");
+  std::ofstream(root_ / "run" / ".run.json.tmp-999999999-0") << "half";
+  std::ofstream(root_ / "run" / format(".report.html.tmp-{}-0", ::getpid())) << "being written";
+  const auto toy = task();
+  Trainer(*toy, config(5), 9, root_ / "run").fit();
+  EXPECT_FALSE(fs::exists(checkpoints / "step_00000004.tmp-999999999"));
+  EXPECT_FALSE(fs::exists(root_ / "run" / ".run.json.tmp-999999999-0"));
+  EXPECT_TRUE(fs::exists(root_ / "run" / format(".report.html.tmp-{}-0", ::getpid())));
+}
+
+TEST_F(Training, ARehearsalWritesNothing) {
+  const auto toy = task();
+  const Rehearsal found = Trainer(*toy, config(5), 9, root_ / "run").rehearse();
+  EXPECT_FALSE(fs::exists(root_));
+  EXPECT_GT(found.step_s, 0);
+  std::string text;
+  for (const std::string& line : found.lines) {
+    text += line + "\n";
+  }
+  EXPECT_NE(text.find("batch x"), std::string::npos) << text;
+  EXPECT_NE(text.find("[8, 4]"), std::string::npos) << text;
+}
+
+TEST_F(Training, ThePolicyOfAGridRoomLearnsFromItsOwnRollouts) {
+  TrainConfig steps = config(150);
+  steps.eval_every = 50;
+  const auto made = [] {
+    torch::manual_seed(11);
+    return std::make_unique<testing_support::GridTask>(
+        testing_support::GridConfig{}, Task::BuildArgs{3, torch::kCPU, {}});
+  };
+  const auto whole = made();
+  EXPECT_GT(Trainer(*whole, steps, 9, run("whole")).fit().best_value, 0.9);
+  {
+    const auto part = made();
+    Trainer trainer(*part, steps, 9, run("parts"));
+    int asked = 0;
+    trainer.set_stop([&] { return asked++ == 77; });
+    EXPECT_THROW(trainer.fit(), Interrupted);
+  }
+  const auto rest = made();
+  Trainer(*rest, steps, 9, run("parts")).fit();
+  EXPECT_EQ(weights(root_ / "whole"), weights(root_ / "parts"));
 }
 
 TEST_F(Training, DamagedCheckpointsAreRefusedWithTheirPath) {

@@ -28,8 +28,9 @@ class MMI_API BatchSource {
   /// The batch after the last one, or after `seek`.
   virtual TensorDict next() = 0;
 
-  /// Continues as if `batch` batches had been taken.
-  virtual void seek(std::int64_t batch) = 0;
+  /// The next batches are numbers `batch`, `batch` + `stride`, …: processes that share a training
+  /// take turns.
+  virtual void seek(std::int64_t batch, std::int64_t stride = 1) = 0;
 
   virtual std::int64_t batches_per_epoch() const = 0;
 };
@@ -46,7 +47,7 @@ class MMI_API Loader : public BatchSource {
       std::uint64_t seed);
 
   TensorDict next() override;
-  void seek(std::int64_t batch) override;
+  void seek(std::int64_t batch, std::int64_t stride = 1) override;
 
   std::int64_t batches_per_epoch() const override {
     return batches_per_epoch_;

@@ -40,8 +40,9 @@ struct Run {
 };
 
 struct TrainOptions {
-  bool again = false;               ///< train a finished run once more
-  std::function<bool()> stop = {};  ///< see Trainer::set_stop
+  bool again = false;                 ///< train a finished run once more
+  std::function<bool()> stop = {};    ///< see Trainer::set_stop
+  std::filesystem::path resume = {};  ///< a checkpoint of the run; default: the newest intact one
 };
 
 /// A folder of runs: `<store>/<task>-<id>/`. The id is a hash of the configuration without cosmetic
@@ -60,6 +61,10 @@ class MMI_API Store {
   /// interrupted ones continue.
   std::shared_ptr<Run> train(const Stage& stage, const TrainOptions& options = {});
 
+  /// Builds the task and tries two steps; nothing is trained or written. Parents that are not
+  /// finished stand in with their first weights.
+  train::Rehearsal rehearse(const Stage& stage);
+
   std::vector<RunInfo> list() const;
 
   /// A run directory or bundle by path, or a run of this store by id, id prefix, or directory name.
@@ -69,6 +74,9 @@ class MMI_API Store {
   void remove(const std::string& reference);
 
  private:
+  std::shared_ptr<Run> prepare(
+      const Stage& stage, const std::map<std::string, std::shared_ptr<Run>>& parents) const;
+
   std::filesystem::path root_;
 };
 

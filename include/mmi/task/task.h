@@ -33,7 +33,8 @@ struct Phase {
 
 struct StepContext {
   std::int64_t step = 0;
-  Rng rng{0};  ///< stream of (seed, step, phase)
+  Rng rng{0};             ///< stream of (seed, step, phase, micro-batch)
+  std::size_t micro = 0;  ///< which of the step's micro-batches (train.accumulate)
 };
 
 /// `total` is minimised; the rest is logged.
@@ -79,7 +80,9 @@ class MMI_API Task {
   /// Training batches.
   virtual std::shared_ptr<data::BatchSource> source() = 0;
 
-  /// Forward pass and loss of one phase; gradients are the Trainer's business.
+  /// Forward pass and loss of one phase; gradients are the Trainer's business. With accumulation a
+  /// phase sees all micro-batches of the step before the next phase does: what one phase keeps for
+  /// another is kept per `context.micro`.
   virtual Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) = 0;
 
   /// Scores on "valid" or "test".

@@ -159,21 +159,23 @@ Loss Roll2MidiTask::loss(const std::string& phase, const TensorDict& batch, Step
   const torch::Tensor truth = batch.tensor("midi").to(args_.device);
   Loss loss;
   if (phase == "generator") {
-    fake_ = generator_->forward(batch.tensor("roll").to(args_.device));
-    const torch::Tensor error = torch::mse_loss(fake_.detach(), truth);
+    const torch::Tensor fake = generator_->forward(batch.tensor("roll").to(args_.device));
+    fakes_.resize(std::max(fakes_.size(), context.micro + 1));
+    fakes_[context.micro] = fake.detach();
+    const torch::Tensor error = torch::mse_loss(fakes_[context.micro], truth);
     loss.parts = {{"reconstruction", error}};
     if (config_.adversarial == 0) {
-      loss.total = config_.reconstruction * torch::mse_loss(fake_, truth);
+      loss.total = config_.reconstruction * torch::mse_loss(fake, truth);
     } else {
       loss.total = generator_loss(
-          discriminator_->forward(fake_),
-          fake_,
+          discriminator_->forward(fake),
+          fake,
           truth,
           {config_.adversarial, config_.reconstruction});
     }
   } else {
-    loss.total =
-        discriminator_loss(discriminator_->forward(truth), discriminator_->forward(fake_.detach()));
+    loss.total = discriminator_loss(
+        discriminator_->forward(truth), discriminator_->forward(fakes_.at(context.micro)));
   }
   return loss;
 }

@@ -79,7 +79,7 @@ class MMI_API Roll2MidiTask : public Task {
   std::shared_ptr<Roll2MidiGenerator> generator_;
   std::shared_ptr<Roll2MidiDiscriminator> discriminator_;
   std::map<std::string, std::vector<torch::Tensor>> estimates_;
-  torch::Tensor fake_;  ///< of the generator phase, for the discriminator phase of the same step
+  std::vector<torch::Tensor> fakes_;  ///< of this step, per micro-batch, detached
   double threshold_;
 };
 
