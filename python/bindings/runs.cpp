@@ -195,8 +195,8 @@ void bind_run_functions(py::module_& m) {
       py::arg("rank"),
       py::arg("world"),
       py::arg("missing"),
-      "Trainings of this process share their steps with a process group; `missing` names the ranks "
-      "that do not answer.");
+      "Trainings of this process share their steps with a process group. `missing`: who is "
+      "gone.");
   m.def("leave_group", [] { train::set_distributed({}); });
 }
 

@@ -26,7 +26,9 @@ __all__: list[str] = [
     "export_bundle",
     "find_config",
     "find_run",
+    "join_group",
     "key_name",
+    "leave_group",
     "list_runs",
     "load_tensors",
     "metric_lines",
@@ -247,11 +249,19 @@ def find_config(name: str) -> pathlib.Path:
     """
 
 def find_run(root: str | os.PathLike[str], reference: str) -> pathlib.Path: ...
+def join_group(
+    name: str, rank: int, world: int, missing: collections.abc.Callable[..., typing.Any]
+) -> None:
+    """
+    Trainings of this process share their steps with a process group. `missing`: who is gone.
+    """
+
 def key_name(pitch: int) -> str:
     """
     "C4" for 60.
     """
 
+def leave_group() -> None: ...
 def list_runs(root: str | os.PathLike[str]) -> list[RunInfo]: ...
 def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]:
     """

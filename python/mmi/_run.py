@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from mmi import _mmi
-from mmi._distributed import join
 from mmi._artifacts import Artifacts
+from mmi._distributed import join
 from mmi._model import Model
 from mmi._task import Config, Task, resolve
 

@@ -46,7 +46,10 @@ constexpr std::array kEvalFlags = {
 };
 constexpr std::array kGenerateFlags = {
     Flag{"--input", "FILE", "The clip or picture to start from. Required."},
-    Flag{"--out", "STEM", "Files are named STEM.mid, STEM.wav, … Default: beside the input."},
+    Flag{
+        "--out",
+        "STEM",
+        "Files are named STEM.mid, STEM.wav, … Default: in the run's samples folder."},
     Flag{
         "--crop",
         "x1,y1,x2,y2",
@@ -56,6 +59,7 @@ constexpr std::array kGenerateFlags = {
         "--program",
         "NAME",
         "The General MIDI instrument that plays, for example \"Acoustic Grand Piano\"."},
+    Flag{"--truth", "FILE.mid", "What is really played, to compare with in the picture."},
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
 constexpr std::array kExportFlags = {

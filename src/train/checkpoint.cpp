@@ -43,6 +43,7 @@ json trainer_json(const Checkpoint& c) {
       {"schedules", c.schedules},
       {"epoch_loss", c.epoch_loss},
       {"epoch_batches", c.epoch_batches},
+      {"window", c.window},
       {"device", c.device},
       {"threads", c.threads}};
 }
@@ -266,6 +267,7 @@ Checkpoint CheckpointStore::load(const fs::path& directory) {
     c.schedules = trainer.at("schedules");
     c.epoch_loss = trainer.at("epoch_loss");
     c.epoch_batches = trainer.at("epoch_batches");
+    c.window = trainer.value("window", c.window);
     c.device = trainer.at("device");
     c.threads = trainer.at("threads");
     c.model = load_tensors(directory / "model.safetensors");

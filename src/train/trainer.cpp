@@ -154,17 +154,10 @@ struct Trainer::PhaseState {
 /// Sums since the last log line.
 struct Trainer::Window {
   std::unique_ptr<MetricLog> log;  ///< of the process that writes
-  std::map<std::string, std::pair<double, std::int64_t>> sums;
   double wait_s = 0;
   double step_s = 0;
   std::int64_t examples = 0;
   double shown_loss = 0;
-
-  void add(const std::string& name, double value) {
-    auto& [sum, count] = sums[name];
-    sum += value;
-    ++count;
-  }
 
   void write(std::int64_t step, const std::string& split, const MetricLog::Values& values) {
     if (log) {
@@ -226,61 +219,79 @@ void Trainer::set_stop(std::function<bool()> stop) {
 }
 
 void Trainer::set_resume(std::filesystem::path checkpoint) {
+  std::error_code code;
+  MMI_CHECK(
+      CheckpointError,
+      checkpoint.empty() ||
+          std::filesystem::equivalent(checkpoint.parent_path(), run_ / "checkpoints", code),
+      "{} is no checkpoint of this training; its checkpoints are in {}",
+      checkpoint.string(),
+      (run_ / "checkpoints").string());
   resume_ = std::move(checkpoint);
 }
 
 void Trainer::resume() {
   const Distributed& group = distributed();
-  std::optional<Checkpoint> found;
   const auto load = [&] {
-    found = resume_.empty() ? store_.newest() : CheckpointStore::load(resume_);
+    return resume_.empty() ? store_.newest() : CheckpointStore::load(resume_);
   };
+  std::optional<Checkpoint> found;
   if (group.is_writer()) {
     CheckpointStore::remove_leftovers(run_);
     CheckpointStore::remove_leftovers(run_ / "checkpoints");
-    load();
-    if (found && !store_.rewind(*found)) {
-      log::warning(
-          "the best checkpoint (step {}) is gone; the best one from here on is kept",
-          found->best_step);
-      found->best_step = -1;
+    found = load();
+    if (found) {
+      restore(*found);
+      if (!store_.rewind(state_)) {
+        log::warning(
+            "the best checkpoint (step {}) is gone; the best one from here on is kept",
+            state_.best_step);
+        state_.best_step = -1;
+      }
     }
   }
   group.any(false);  // the others read what is left
   if (!group.is_writer()) {
-    load();
+    found = load();
+    if (found) {
+      restore(*found);
+    }
   }
   if (!found) {
     group.broadcast(tensors_of(own_state(task_.module())));
-    return;
   }
-  const std::string source = format("checkpoint {} of {}", found->step, run_.string());
-  nn::load_state(task_.module(), found->model, source);
+}
+
+void Trainer::restore(const Checkpoint& found) {
+  const std::string source = format("checkpoint {} of {}", found.step, run_.string());
+  nn::load_state(task_.module(), found.model, source);
   for (PhaseState& phase : phases_) {
     const std::string prefix = phase.phase.name + "/";
     nn::NamedTensors tensors;
-    for (const auto& [name, tensor] : found->optimizers) {
+    for (const auto& [name, tensor] : found.optimizers) {
       if (name.rfind(prefix, 0) == 0) {
         tensors.emplace_back(name.substr(prefix.size()), tensor);
       }
     }
     phase.optimizer.load_state(tensors, source);
-    phase.schedule.load_state(found->schedules[phase.phase.name]);
+    if (const auto at = found.schedules.find(phase.phase.name); at != found.schedules.end()) {
+      phase.schedule.load_state(at->second);
+    }
   }
   if (ema_) {
-    ema_->load_state(found->ema, source);
+    ema_->load_state(found.ema, source);
   }
-  if (found->threads != at::get_num_threads()) {
+  if (found.threads != at::get_num_threads()) {
     log::warning(
         "continuing with {} threads a training begun with {}: the result will differ in the last "
         "bits",
         at::get_num_threads(),
-        found->threads);
+        found.threads);
   }
-  found->model.clear();
-  found->ema.clear();
-  found->optimizers.clear();
-  state_ = std::move(*found);
+  state_ = found;
+  state_.model.clear();
+  state_.ema.clear();
+  state_.optimizers.clear();
   log::info("continuing from step {}", state_.step);
 }
 
@@ -304,12 +315,18 @@ void Trainer::save(bool is_best) {
   store_.save(checkpoint, is_best);
 }
 
+void Trainer::note(const std::string& name, double value) {
+  auto& [sum, count] = state_.window[name];
+  sum += value;
+  ++count;
+}
+
 /// A loss or gradient that is not finite: skipped when the configuration says so, else the end.
 void Trainer::reject(
     const PhaseState& phase, const std::string& what, const TensorDict& batch, const Loss& loss) {
   if (config_.on_nan == OnNan::kSkip && ++state_.skipped <= kMaxSkipped) {
     log::warning("step {} is skipped: {}", state_.step, what);
-    window_->add("skipped_steps", 1);
+    note("skipped_steps", 1);
     return;
   }
   std::string place;
@@ -386,11 +403,11 @@ bool Trainer::run_phase(PhaseState& phase, const std::vector<TensorDict>& batche
   phase.optimizer.step(factor);
   state_.epoch_loss[name] += value;
   const std::string prefix = phases_.size() > 1 ? name + "_" : "";
-  window_->add(prefix + "loss", value);
-  window_->add(prefix + "grad_norm", norm);
-  window_->add(prefix + "lr", phase.optimizer.lr() * factor);
+  note(prefix + "loss", value);
+  note(prefix + "grad_norm", norm);
+  note(prefix + "lr", phase.optimizer.lr() * factor);
   for (const auto& [key, part_value] : parts) {
-    window_->add(key, part_value);
+    note(key, part_value);
   }
   for (const auto& [what, z] :
        {std::pair("loss", phase.losses.score(value)),
@@ -511,14 +528,14 @@ void Trainer::log_step(double wait_s, double step_s, std::int64_t examples) {
     return;
   }
   MetricLog::Values values;
-  for (const auto& [name, sum] : window.sums) {
+  for (const auto& [name, sum] : state_.window) {
     values.emplace_back(name, sum.first / static_cast<double>(sum.second));
   }
   const double total = window.wait_s + window.step_s;
   values.emplace_back("examples_per_s", static_cast<double>(window.examples) / total);
   values.emplace_back("data_wait_percent", 100 * window.wait_s / total);
   window.write(state_.step, "train", values);
-  window.sums.clear();
+  state_.window.clear();
   window.wait_s = window.step_s = 0;
   window.examples = 0;
 }
@@ -634,7 +651,7 @@ Rehearsal Trainer::rehearse() {
       found.lines.push_back(format("phase {:<14} {}", phase.phase.name, line));
     }
   }
-  for (const auto& [name, sum] : window_->sums) {
+  for (const auto& [name, sum] : state_.window) {
     found.lines.push_back(
         format("{:<20} {:.6g}", name, sum.first / static_cast<double>(sum.second)));
   }

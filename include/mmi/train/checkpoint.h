@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mmi/base/api.h"
@@ -24,6 +25,8 @@ struct Checkpoint {
   std::map<std::string, std::vector<double>> schedules;  ///< per phase
   std::map<std::string, double> epoch_loss;              ///< per phase, sum over the open epoch
   std::int64_t epoch_batches = 0;
+  /// Sum and count of each value since the last log line.
+  std::map<std::string, std::pair<double, std::int64_t>> window;
   std::string device;
   int threads = 1;
   nn::NamedTensors model;

@@ -74,7 +74,8 @@ class MMI_API Trainer {
   /// `request_stop`.
   void set_stop(std::function<bool()> stop);
 
-  /// Continues from this checkpoint, which must be intact, instead of the newest that is.
+  /// Continues from this checkpoint of the run, which must be intact, instead of the newest that
+  /// is.
   void set_resume(std::filesystem::path checkpoint);
 
   /// Leaves the best weights (by Task::selection on "valid"; averaged ones with `ema`) in the
@@ -90,6 +91,8 @@ class MMI_API Trainer {
   struct Window;
 
   void resume();
+  void restore(const Checkpoint& found);
+  void note(const std::string& name, double value);
   bool run_phase(PhaseState& phase, const std::vector<TensorDict>& batches);
   void run_step(const std::vector<TensorDict>& batches);
   void reject(

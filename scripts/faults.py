@@ -1,0 +1,548 @@
+"""Kills, full disks and bad input: tries what libmmi promises when things go wrong.
+
+kill     `kill -9` at every step of a commit, and at random ones, then `--resume auto`: the weights
+         must equal those of an undisturbed training byte for byte, the log must be the same.
+disk     EIO and ENOSPC at every step of a commit: one sentence, an exit code, nothing lost.
+matrix   files, configurations and situations that are wrong: one sentence and an exit code each.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent
+MMI = SOURCE / ".venv/bin/mmi"
+TOYS = SOURCE / "build/release/tests/toys"
+
+# A training log has these besides what is computed.
+TIMES = ("time", "examples_per_s", "data_wait_percent")
+
+LIMITS_S = 120
+
+
+@dataclass
+class Subject:
+    """A training that is disturbed: two optimisers, two workers, killed within an epoch."""
+
+    name: str
+    yaml: str
+    overrides: list[str] = field(default_factory=list)
+    program: Path = TOYS
+    bar: tuple[str, float, float] = ("", 0, 0)  # metric, at least, at most
+    needs: "Subject | None" = None
+
+
+TWO_PHASES = Subject(
+    "two phases, dropout",
+    "task: {name: toy/two_phases, workers: 2, lr: 0.03}\n"
+    "train: {max_steps: 64, eval_every: 15, save_every: 6, log_every: 2, ema: {decay: 0.9}}\n"
+    "threads: 1\n",
+    bar=("error", 0, 1.0),
+)
+GRID = Subject(
+    "policy gradient",
+    "task: {name: toy/grid}\ntrain: {max_steps: 100, eval_every: 50, save_every: 20}\nthreads: 1\n",
+    bar=("success", 0.85, 1),
+)
+VIDEO2ROLL = Subject(
+    "audeo/video2roll",
+    f"defaults: [{SOURCE}/configs/audeo/video2roll.yaml]\n",
+    ["preset=smoke", "threads=1", "task.loader.workers=2", "train.save_every=3"],
+    MMI,
+)
+ROLL2MIDI = Subject(
+    "audeo/roll2midi (GAN)",
+    f"defaults: [{SOURCE}/configs/audeo/roll2midi.yaml]\n"
+    f"needs: {{video2roll: {{config: {SOURCE}/configs/audeo/video2roll.yaml}}}}\n",
+    ["preset=smoke", "threads=1", "task.loader.workers=2", "train.save_every=2"],
+    MMI,
+    needs=VIDEO2ROLL,
+)
+
+
+class Report:
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.failures: list[str] = []
+        self.start = time.monotonic()
+
+    def case(self, kind: str, name: str, problems: list[str]) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if problems:
+            self.failures.append(f"{kind}: {name}: " + "; ".join(problems))
+            print(f"\nFAILED {self.failures[-1]}", file=sys.stderr)
+        elif sys.stderr.isatty():
+            done = sum(self.counts.values())
+            print(f"\r{done} cases  {kind}: {name[:60]:<60}", end="", file=sys.stderr)
+
+
+def run(
+    program: Path, *args: str | Path, fault: str = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MMI_FAULT": fault}
+    return subprocess.run(
+        [program, *args],
+        env=environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LIMITS_S,
+    )
+
+
+class Training:
+    """One subject in a folder of its own."""
+
+    def __init__(self, subject: Subject, root: Path, parents: Path | None = None) -> None:
+        self.subject = subject
+        self.root = root
+        root.mkdir(parents=True)
+        self.config = root / "config.yaml"
+        self.config.write_text(subject.yaml)
+        if parents is not None:
+            shutil.copytree(parents, root / "runs")
+
+    def train(self, *more: str, fault: str = "") -> subprocess.CompletedProcess[str]:
+        where = ["--runs", str(self.root / "runs"), "--quiet"]
+        arguments = ["train", str(self.config), *self.subject.overrides, *where, *more]
+        return run(self.subject.program, *arguments, fault=fault)
+
+    @property
+    def folder(self) -> Path:
+        """The run that is disturbed: the parents are finished."""
+        kind = "video2roll" if self.subject is VIDEO2ROLL else self.subject.name.split()[0]
+        runs = [path.parent for path in self.root.glob("runs/*/*/config.yaml")]
+        if self.subject.needs is not None:
+            runs = [path for path in runs if kind.rsplit("/")[-1] in path.name]
+        return runs[0]
+
+    def outcome(self) -> tuple[str, list[dict[str, object]]]:
+        last = self.folder / "checkpoints" / (self.folder / "checkpoints/last").read_text().strip()
+        digest = hashlib.sha256((last / "model.safetensors").read_bytes())
+        digest.update((last / "optim.safetensors").read_bytes())
+        lines = []
+        for line in (self.folder / "metrics.jsonl").read_text().splitlines():
+            values = json.loads(line)
+            lines.append({key: value for key, value in values.items() if key not in TIMES})
+        return digest.hexdigest(), lines
+
+    def half_checkpoints(self) -> list[str]:
+        """Whatever bears a checkpoint's name is complete."""
+        problems = []
+        for step in self.root.glob("runs/*/*/checkpoints/step_*"):
+            if ".tmp-" in step.name:
+                continue
+            try:
+                files = json.loads((step / "manifest.json").read_text())["files"]
+                for name, facts in files.items():
+                    data = (step / name).read_bytes()
+                    if len(data) != facts["bytes"] or zlib.crc32(data) != int(facts["crc32"], 16):
+                        problems.append(f"{step.name}/{name} is damaged")
+            except (OSError, ValueError, KeyError) as error:
+                problems.append(f"{step.name} is incomplete: {error}")
+        return problems
+
+    def same_as(self, reference: "Training") -> list[str]:
+        ours, theirs = self.outcome(), reference.outcome()
+        problems = [] if ours[0] == theirs[0] else ["the weights differ"]
+        return problems + ([] if ours[1] == theirs[1] else ["the logs differ"])
+
+    def leftovers(self) -> list[str]:
+        return [f"{p.name} is left over" for p in self.folder.rglob("*.tmp-*")]
+
+
+def text_of(done: subprocess.CompletedProcess[str]) -> str:
+    return " ".join((done.stderr or done.stdout).split())[-300:]
+
+
+def reference_of(
+    subject: Subject, root: Path, report: Report, parents: Path | None
+) -> tuple[Training, list[str]]:
+    """An undisturbed training, and the names of the fault points it passes, in order."""
+    training = Training(subject, root / "reference", parents)
+    trace = root / "trace"
+    done = training.train(fault=f"trace:{trace}")
+    problems = [] if done.returncode == 0 else [f"exit {done.returncode}: {text_of(done)}"]
+    if not problems and subject.bar[0]:
+        metric, low, high = subject.bar
+        best = json.loads((training.folder / "run.json").read_text())["best"]["value"]
+        print(f"{subject.name}: {metric} {best:.3f} (bar {low} … {high})")
+        if not low <= best <= high:
+            problems.append(f"{metric} is {best}")
+    report.case("reference", subject.name, problems)
+    if problems:
+        raise SystemExit(f"{subject.name} does not train: {problems[0]}")
+    print(
+        f"{subject.name}: {hashlib.sha256(training.outcome()[0].encode()).hexdigest()[:12]} ",
+        end="",
+    )
+    print(f"after an undisturbed training, {len(trace.read_text().split())} fault points passed")
+    return training, trace.read_text().split()
+
+
+def points(trace: list[str], rng: random.Random, each: int) -> Iterator[str]:
+    """NAME@N: some passages of every kind of step."""
+    for name in dict.fromkeys(trace):
+        passages = range(1, trace.count(name) + 1)
+        for n in sorted(rng.sample(passages, min(each, len(passages)))):
+            yield f"{name}@{n}"
+
+
+def kills(
+    subject: Subject,
+    root: Path,
+    reference: tuple[Training, list[str]],
+    report: Report,
+    rng: random.Random,
+    each: int,
+    anywhere: int,
+    parents: Path | None,
+) -> None:
+    undisturbed, trace = reference
+    chosen = list(points(trace, rng, each))
+    chosen += [
+        f"*@{n}" for n in sorted(rng.sample(range(1, len(trace)), min(anywhere, len(trace))))
+    ]
+    for index, point in enumerate(chosen):
+        training = Training(subject, root / f"kill{index}", parents)
+        problems = []
+        done = training.train(fault=f"{point}:kill")
+        if done.returncode != -signal.SIGKILL:
+            problems.append(f"was not killed: exit {done.returncode}")
+        problems += training.half_checkpoints()
+        # Every third is killed once more on the way.
+        if index % 3 == 2:
+            training.train("--resume", "auto", fault=f"*@{rng.randrange(1, 40)}:kill")
+            problems += training.half_checkpoints()
+        done = training.train("--resume", "auto")
+        if done.returncode != 0:
+            problems.append(f"resume: exit {done.returncode}: {text_of(done)}")
+        else:
+            problems += training.same_as(undisturbed) + training.leftovers()
+        report.case("kill", f"{subject.name} at {point}", problems)
+        shutil.rmtree(training.root)
+
+
+def full_disks(
+    subject: Subject,
+    root: Path,
+    reference: tuple[Training, list[str]],
+    report: Report,
+    rng: random.Random,
+    each: int,
+    actions: tuple[str, ...],
+) -> None:
+    undisturbed, trace = reference
+    for index, point in enumerate(points(trace, rng, each)):
+        for action in actions:
+            training = Training(subject, root / f"disk{index}{action}")
+            done = training.train(fault=f"{point}:{action}")
+            name = point.split("@")[0]
+            problems = training.half_checkpoints() if list(training.root.glob("runs/*/*")) else []
+            if name in ("log", "prune", "discard"):
+                if done.returncode != 0:
+                    problems.append(f"exit {done.returncode}: {text_of(done)}")
+                if name == "log" and "training goes on" not in done.stderr:
+                    problems.append("no warning")
+            else:
+                if done.returncode not in (3, 4):
+                    problems.append(f"exit {done.returncode}: {text_of(done)}")
+                if str(training.root) not in done.stderr:
+                    problems.append(f"no path: {text_of(done)}")
+                done = training.train()
+                if done.returncode != 0:
+                    problems.append(f"resume: exit {done.returncode}: {text_of(done)}")
+                else:
+                    problems += training.same_as(undisturbed)
+                problems += training.leftovers()
+            report.case("disk", f"{subject.name} at {point}, {action}", problems)
+            shutil.rmtree(training.root)
+
+
+def expect(
+    report: Report,
+    name: str,
+    done: subprocess.CompletedProcess[str],
+    code: int,
+    *texts: str,
+) -> None:
+    problems = [] if done.returncode == code else [f"exit {done.returncode} instead of {code}"]
+    problems += [f'"{text}" is not said' for text in texts if text not in done.stderr]
+    message = [line for line in done.stderr.splitlines() if line.startswith("mmi:")]
+    if code not in (0, 130) and len(message) != 1:
+        problems.append(f"{len(message)} sentences")
+    report.case("matrix", name, problems + ([text_of(done)] if problems else []))
+
+
+def bad_files(report: Report, root: Path, run_folder: Path) -> None:
+    clip = root / "clip.mp4"
+    source = ["-f", "lavfi", "-i", "testsrc=size=264x72:rate=25", "-t", "4"]
+    subprocess.run(
+        ["ffmpeg", "-loglevel", "error", *source, "-pix_fmt", "yuv420p", str(clip)], check=True
+    )
+    whole = clip.read_bytes()
+    (root / "empty.mp4").write_bytes(b"")
+    (root / "text.mp4").write_text("These are words, not pictures.\n" * 40)
+    (root / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    (root / "zeros.mp4").write_bytes(bytes(5000))
+    (root / "folder.mp4").mkdir()
+    for name in ("empty", "text", "half", "zeros", "folder", "missing"):
+        file = root / f"{name}.mp4"
+        done = run(MMI, "generate", run_folder, "--input", file, "--out", root / "played")
+        expect(report, f"{name}.mp4", done, 3, str(file))
+        if list(root.glob("played*")):
+            report.case("matrix", f"{name}.mp4 leaves nothing", ["files are left"])
+    midi = root / "bad.mid"
+    midi.write_bytes(b"MThd\x00\x00\x00\x06\x00\x01\xff\xff\x01\xe0MTrk\x7f\xff\xff\xff")
+    done = run(MMI, "generate", run_folder, "--input", clip, "--out", root / "p", "--truth", midi)
+    expect(report, "MIDI with an absurd track length", done, 3, str(midi))
+    done = run(MMI, "generate", run_folder, "--input", clip, "--crop", "0,0,9999,10")
+    expect(report, "crop outside the picture", done, 2, "9999")
+
+
+def bad_weights(report: Report, root: Path) -> None:
+    def file(name: str, header: bytes, length: int | None = None, data: bytes = b"") -> Path:
+        path = root / f"{name}.safetensors"
+        size = len(header) if length is None else length
+        path.write_bytes(struct.pack("<Q", size) + header + data)
+        return path
+
+    tensor = b'{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+    cases = {
+        "header of 2^63 bytes": file("long", b"{}", 1 << 63),
+        "header longer than the file": file("cut", b"{}", 5000),
+        "header that is no JSON": file("words", b"{words}"),
+        "offsets beyond the file": file("beyond", tensor),
+        "overlapping tensors": file(
+            "overlap",
+            b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+            b'"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}',
+            data=bytes(12),
+        ),
+        "a shape that overflows": file(
+            "overflow",
+            b'{"w":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,8]}}',
+            data=bytes(8),
+        ),
+        "an unknown type": file(
+            "type", b'{"w":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}', data=bytes(8)
+        ),
+        "tensors of another model": file("other", tensor, data=bytes(8)),
+        "an empty file": root / "empty.safetensors",
+    }
+    (root / "empty.safetensors").write_bytes(b"")
+    (root / "toy.yaml").write_text("task: {name: toy/two_phases}\ntrain: {max_steps: 2}\n")
+    for name, path in cases.items():
+        where = ["--runs", root / "runs"]
+        done = run(TOYS, "train", root / "toy.yaml", f"init.file={path}", *where)
+        expect(report, f"weights: {name}", done, 4, str(path))
+
+
+def bad_configurations(report: Report, root: Path) -> None:
+    toy = "task: {name: toy/two_phases}\n"
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)
+    )
+    cases: dict[str, tuple[str, str]] = {
+        "unknown key": (toy + "train: {max_stepz: 2}\n", "max_steps"),
+        "wrong type": (toy + "train: {max_steps: many}\n", "max_steps"),
+        "out of range": (toy + "train: {accumulate: 0}\n", "accumulate"),
+        "unknown task": ("task: {name: toy/two_phase}\n", "toy/two_phases"),
+        "no task": ("seed: 1\n", "task"),
+        "duplicate key": (toy + "seed: 1\nseed: 2\n", "seed"),
+        "a tag": (toy + "seed: !!python/object:os.system 1\n", ""),
+        "deep nesting": (toy + "x: " + "[" * 5000 + "]" * 5000 + "\n", ""),
+        "alias bomb": (toy + bomb, ""),
+        "not UTF-8": (toy + "# \x80\n", ""),
+        "no YAML": ("task: {name: [\n", ""),
+        "two MiB": (toy + "# " + "x" * (2 << 20) + "\n", ""),
+        "defaults in a circle": ("defaults: [defaults_in_a_circle.yaml]\n" + toy, ""),
+        "needs in a circle": (
+            toy + "needs: {me: {config: needs_in_a_circle.yaml}}\n",
+            "needs_in_a_circle",
+        ),
+        "unmatched glob": (toy + "train: {freeze: ['nett.*'], max_steps: 1}\n", "nett"),
+    }
+    for name, (text, said) in cases.items():
+        path = root / (name.replace(" ", "_") + ".yaml")
+        path.write_bytes(text.encode("latin-1" if "UTF" in name else "utf-8"))
+        done = run(TOYS, "train", path, "--runs", root / "runs")
+        expect(report, f"configuration: {name}", done, 2, said)
+    done = run(MMI, "trian", "x.yaml")
+    expect(report, "unknown verb", done, 2, "train")
+
+
+def situations(report: Report, root: Path) -> None:
+    config = root / "toy.yaml"
+    config.write_text("task: {name: toy/two_phases}\ntrain: {max_steps: 4, save_every: 2}\n")
+    runs = ["--runs", str(root / "runs")]
+    done = run(TOYS, "train", config, *runs)
+    expect(report, "a plain training", done, 0)
+    folder = Path(done.stdout.strip())
+
+    other = root / "other.yaml"
+    other.write_text("task: {name: toy/grid}\ntrain: {max_steps: 4}\n")
+    step = folder / "checkpoints" / (folder / "checkpoints/last").read_text().strip()
+    done = run(TOYS, "train", other, *runs, "--resume", step)
+    expect(report, "a checkpoint of another run", done, 4, str(step), "toy/grid")
+    done = run(TOYS, "train", other, *runs)
+    grid = Path(done.stdout.strip())
+    last = grid / "checkpoints" / (grid / "checkpoints/last").read_text().strip()
+    shutil.rmtree(last)
+    shutil.copytree(step, last)
+    unfinished = json.loads((grid / "run.json").read_text()) | {"finished": False}
+    (grid / "run.json").write_text(json.dumps(unfinished))
+    done = run(TOYS, "train", other, *runs)
+    expect(report, "a checkpoint of another model", done, 4, "missing", "unexpected")
+
+    held = root / "held.yaml"
+    held.write_text("task: {name: toy/two_phases}\ntrain: {max_steps: 100000}\n")
+    first = subprocess.Popen(
+        [TOYS, "train", held, *runs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lock = _wait(lambda: next((p for p in root.glob("runs/*/*/run.lock") if _locked(p)), None))
+    done = run(TOYS, "train", held, *runs)
+    expect(report, "a second writer", done, 4, str(first.pid), str(lock.parent))
+    _wait(lambda: next(lock.parent.glob("checkpoints/step_*"), None))
+    first.send_signal(signal.SIGINT)
+    _, errors = first.communicate(timeout=LIMITS_S)
+    report.case(
+        "matrix",
+        "Ctrl-C",
+        [] if first.returncode == 130 and "continues" in errors else [errors[-200:]],
+    )
+    resumed = subprocess.Popen(
+        [TOYS, "train", held, *runs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    _wait(lambda: _locked(lock) or None)
+    time.sleep(0.3)
+    resumed.send_signal(signal.SIGSTOP)  # both signals arrive within one step
+    resumed.send_signal(signal.SIGTERM)
+    resumed.send_signal(signal.SIGINT)
+    resumed.send_signal(signal.SIGCONT)
+    resumed.communicate(timeout=LIMITS_S)
+    report.case(
+        "matrix", "Ctrl-C twice", [] if resumed.returncode == 130 else [str(resumed.returncode)]
+    )
+
+    for name, setting in (("loss", "break_at=3"), ("gradient", "break_gradient_at=3")):
+        done = run(TOYS, "train", config, f"task.{setting}", *runs)
+        expect(report, f"a {name} that is not finite", done, 5, "step 3", "nan_step_3")
+        done = run(TOYS, "train", config, f"task.{setting}", "train.on_nan=skip", *runs)
+        expect(report, f"a {name} that is not finite, skipped", done, 0, "is skipped")
+
+
+def _locked(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _wait(found: Callable[[], object]) -> Path:
+    deadline = time.monotonic() + LIMITS_S
+    while time.monotonic() < deadline:
+        result = found()
+        if result is not None:
+            return result  # type: ignore[return-value]
+        time.sleep(0.02)
+    raise TimeoutError("what the case waits for did not happen")
+
+
+def full_file_system(report: Report, root: Path) -> None:
+    """A file system of one MiB that really fills up; needs root."""
+    mount = root / "small"
+    mount.mkdir()
+    made = ["mount", "-t", "tmpfs", "-o", "size=640k", "tmpfs", str(mount)]
+    if os.geteuid() != 0 or subprocess.run(made, capture_output=True).returncode != 0:
+        print("a full file system: not tried (needs root and tmpfs)")
+        return
+    try:
+        (mount / "toy.yaml").write_text(
+            "task: {name: toy/two_phases}\ntrain: {max_steps: 40, save_every: 2}\n"
+        )
+        (mount / "ballast").write_bytes(bytes(610 << 10))
+        done = run(TOYS, "train", mount / "toy.yaml", "--runs", mount / "runs")
+        problems = [] if done.returncode in (3, 4) else [f"exit {done.returncode}"]
+        if str(mount) not in done.stderr:
+            problems.append("no path")
+        (mount / "ballast").unlink()
+        done = run(TOYS, "train", mount / "toy.yaml", "--runs", mount / "runs")
+        problems += (
+            [] if done.returncode == 0 else [f"then exit {done.returncode}: {text_of(done)}"]
+        )
+        report.case("matrix", "a full file system, then room", problems)
+    finally:
+        subprocess.run(["umount", str(mount)], check=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  scripts/faults.sh --quick\n  scripts/faults.sh --only kill --seed 7",
+    )
+    parser.add_argument("--quick", action="store_true", help="a seeded share, at most a minute")
+    parser.add_argument("--only", choices=["kill", "disk", "matrix"], help="one part")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of kill points")
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="mmi-faults-") as name:
+        root = Path(name)
+        if options.only != "matrix":
+            subjects = [TWO_PHASES] if options.quick else [TWO_PHASES, GRID, VIDEO2ROLL, ROLL2MIDI]
+            parents: Path | None = None
+            for index, subject in enumerate(subjects):
+                home = root / str(index)
+                given = parents if subject.needs is not None else None
+                reference = reference_of(subject, home, report, given)
+                if subject is VIDEO2ROLL:
+                    parents = reference[0].root / "runs"
+                slow = subject.program == MMI
+                each = 1 if options.quick else 2 if slow else 4
+                anywhere = 2 if options.quick else 4 if slow else 16
+                if options.only in (None, "kill"):
+                    kills(subject, home, reference, report, rng, each, anywhere, given)
+                if options.only in (None, "disk") and not slow:
+                    actions = ("enospc",) if options.quick else ("eio", "enospc")
+                    full_disks(subject, home, reference, report, rng, each, actions)
+        if options.only in (None, "matrix"):
+            trained = Training(VIDEO2ROLL, root / "trained")
+            done = trained.train()
+            expect(report, "a training to generate with", done, 0)
+            for part in (bad_weights, bad_configurations, situations, full_file_system):
+                folder = root / part.__name__
+                folder.mkdir()
+                part(report, folder)
+            files = root / "files"
+            files.mkdir()
+            bad_files(report, files, trained.folder)
+    print()
+    seconds = time.monotonic() - report.start
+    cases = ", ".join(f"{count} {kind}" for kind, count in report.counts.items())
+    print(f"{cases}; {len(report.failures)} failed; {seconds:.0f} s")
+    for failure in report.failures:
+        print(f"FAILED {failure}")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
