@@ -466,6 +466,31 @@ def _wait(found: Callable[[], object]) -> Path:
     raise TimeoutError("what the case waits for did not happen")
 
 
+def interrupted_data(report: Report, root: Path, rng: random.Random) -> None:
+    """`mmi data make` is killed on the way and run again: the same files as without."""
+    make = ["data", "make", "configs/audeo/video2roll.yaml", "preset=smoke", "--quiet", "--out"]
+
+    def tree(folder: Path) -> dict[str, str]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+        }
+
+    trace = root / "trace"
+    done = run(MMI, *make, root / "whole", fault=f"trace:{trace}", cwd=SOURCE)
+    expect(report, "a dataset is made", done, 0)
+    passages = len(trace.read_text().split())
+    for n in sorted(rng.sample(range(1, passages), 3)):
+        done = run(MMI, *make, root / f"part{n}", fault=f"*@{n}:kill", cwd=SOURCE)
+        problems = [] if done.returncode == -signal.SIGKILL else [f"exit {done.returncode}"]
+        done = run(MMI, *make, root / f"part{n}", cwd=SOURCE)
+        problems += [] if done.returncode == 0 else [f"then exit {done.returncode}"]
+        problems += [] if tree(root / f"part{n}") == tree(root / "whole") else ["files differ"]
+        report.case("matrix", f"a dataset killed at file step {n} of {passages}", problems)
+    expect(report, "a folder with other files", run(MMI, *make, root, cwd=SOURCE), 3, str(root))
+
+
 def full_file_system(report: Report, root: Path) -> None:
     """A file system of one MiB that really fills up; needs root."""
     mount = root / "small"
@@ -528,6 +553,9 @@ def main() -> int:
             trained = Training(VIDEO2ROLL, root / "trained")
             done = trained.train()
             expect(report, "a training to generate with", done, 0)
+            folder = root / "interrupted"
+            folder.mkdir()
+            interrupted_data(report, folder, rng)
             for part in (bad_weights, bad_configurations, situations, full_file_system):
                 folder = root / part.__name__
                 folder.mkdir()

@@ -5,12 +5,15 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/fault.h"
+#include "mmi/base/log.h"
 
 namespace mmi {
 namespace {
@@ -179,6 +182,24 @@ void create_directories(const std::filesystem::path& path) {
       "directory {} cannot be made: {}",
       path,
       code ? code.message() : std::string("a file of that name is in the way"));
+}
+
+void remove_leftovers(const std::filesystem::path& directory) {
+  if (!std::filesystem::is_directory(directory)) {
+    return;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    const auto mark = name.find(".tmp-");
+    if (mark == std::string::npos) {
+      continue;
+    }
+    const int writer = std::atoi(name.c_str() + mark + 5);
+    if (writer <= 0 || (::kill(writer, 0) != 0 && errno == ESRCH)) {
+      log::info("removing {}, which an earlier process left unfinished", entry.path().string());
+      std::filesystem::remove_all(entry.path());
+    }
+  }
 }
 
 std::string human_size(std::uint64_t bytes) {

@@ -70,7 +70,11 @@ constexpr std::array kRunsFlags = {
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
 constexpr std::array kDataFlags = {
-    Flag{"--out", "DIR", "The folder to write; it must not exist, or be empty. Required."},
+    Flag{
+        "--out",
+        "DIR",
+        "The folder to write: a new one, or one that was interrupted, which is finished. "
+        "Required."},
 };
 constexpr std::array kConvertFlags = {
     Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},

@@ -4,9 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -68,24 +65,6 @@ void discard(const fs::path& step) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path directory) : directory_(std::move(directory)) {}
-
-void CheckpointStore::remove_leftovers(const fs::path& directory) {
-  if (!fs::is_directory(directory)) {
-    return;
-  }
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    const auto mark = name.find(".tmp-");
-    if (mark == std::string::npos) {
-      continue;
-    }
-    const int writer = std::atoi(name.c_str() + mark + 5);
-    if (writer <= 0 || (::kill(writer, 0) != 0 && errno == ESRCH)) {
-      log::info("removing {}, which an earlier process left unfinished", entry.path().string());
-      fs::remove_all(entry.path());
-    }
-  }
-}
 
 std::vector<std::string> CheckpointStore::steps() const {
   std::vector<std::string> names;

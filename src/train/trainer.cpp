@@ -237,8 +237,8 @@ void Trainer::resume() {
   };
   std::optional<Checkpoint> found;
   if (group.is_writer()) {
-    CheckpointStore::remove_leftovers(run_);
-    CheckpointStore::remove_leftovers(run_ / "checkpoints");
+    remove_leftovers(run_);
+    remove_leftovers(run_ / "checkpoints");
     found = load();
     if (found) {
       restore(*found);

@@ -51,6 +51,10 @@ MMI_API void atomic_write(const std::filesystem::path& path, std::string_view te
 /// Like `mkdir -p`; existing directories are fine.
 MMI_API void create_directories(const std::filesystem::path& path);
 
+/// Deletes what writers that are gone left in a directory: files and folders named
+/// `….tmp-<process>…`. A directory that does not exist is fine.
+MMI_API void remove_leftovers(const std::filesystem::path& directory);
+
 /// "117 B", "1.5 KiB", "20.0 MiB".
 MMI_API std::string human_size(std::uint64_t bytes);
 

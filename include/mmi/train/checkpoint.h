@@ -68,9 +68,6 @@ class MMI_API CheckpointStore {
   /// Verifies the manifest (sizes and CRC-32) and reads all of it.
   static Checkpoint load(const std::filesystem::path& directory);
 
-  /// Deletes what writers that are gone left behind: files and folders named `….tmp-<process>…`.
-  static void remove_leftovers(const std::filesystem::path& directory);
-
  private:
   std::vector<std::string> steps() const;  ///< directory names, oldest first
 

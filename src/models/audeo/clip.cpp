@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "mmi/base/errors.h"
+#include "mmi/base/files.h"
 #include "mmi/base/progress.h"
 #include "mmi/data/formats/audeo.h"
 #include "mmi/io/video.h"
@@ -53,22 +55,43 @@ void write_layout(
     std::int64_t height,
     std::int64_t width,
     const std::filesystem::path& out) {
+  namespace fs = std::filesystem;
+  // A folder that is not complete says what it is to become.
+  const fs::path plan = out / ".mmi-making";
+  const std::string content = format("{} {} x {}\n", recordings.fingerprint(), height, width);
+  const bool begun = fs::exists(plan) && read_text(plan) == content;
+  MMI_CHECK(
+      DataError,
+      begun || !fs::exists(out) || fs::is_empty(out),
+      "{} holds something else already: name a new folder",
+      out.string());
+  mmi::create_directories(out);
+  atomic_write(plan, content);
   const data::formats::AudeoLayout layout(out);
   for (const char* split : {"train", "valid", "test"}) {
     const std::string folder = std::string(split) == "test" ? "testing" : "training";
+    remove_leftovers(out / "labels" / folder);
     for (const auto& recording : recordings.split(split)) {
+      const std::string name = recording->name();
+      // Labels come last: a recording that has them is finished.
+      if (fs::exists(out / "labels" / folder / (name + ".npz"))) {
+        continue;
+      }
+      fs::remove_all(out / "input_images" / folder / name);
+      fs::remove_all(out / "midi" / folder / name);
       torch::Tensor image = torch::empty({height, width}, torch::kUInt8);
-      Progress bar("writing " + recording->name(), recording->frames());
+      Progress bar("writing " + name, recording->frames());
       for (std::int64_t t = 0; t < recording->frames(); ++t) {
         recording->read(t, image.mutable_data_ptr<std::uint8_t>());
-        layout.write_frame(folder, recording->name(), t, image);
+        layout.write_frame(folder, name, t, image);
         bar.advance();
       }
       const torch::Tensor labels = recording->labels().to(torch::kFloat32);
-      layout.write_labels(folder, recording->name(), {torch::arange(recording->frames()), labels});
-      layout.write_segments("midi", folder, recording->name(), 0, {{"midi", labels}});
+      layout.write_segments("midi", folder, name, 0, {{"midi", labels}});
+      layout.write_labels(folder, name, {torch::arange(recording->frames()), labels});
     }
   }
+  fs::remove(plan);
 }
 
 }  // namespace mmi::models::audeo
