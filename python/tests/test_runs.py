@@ -268,3 +268,22 @@ def test_a_loss_that_is_not_finite_is_a_numeric_error(config: Make, tmp_path: Pa
     settings = config(optimizer={"lr": 1e30})
     with pytest.raises(mmi.NumericError, match="loss is"):
         mmi.train(settings, "train.max_steps=50", "train.eval_every=0", runs=tmp_path)
+
+
+def test_tensorboard_shows_what_the_log_holds(config: Make, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = mmi.train(config(), "train.tensorboard=true", runs=tmp_path)
+    events = EventAccumulator(str(run.path))
+    events.Reload()
+    expected: dict[str, list[tuple[int, float]]] = {}
+    for line in run.metrics:
+        for name, value in line.items():
+            if name not in ("step", "split"):
+                tag = f"{line['split']}/{name}"
+                expected.setdefault(tag, []).append((line["step"], value))
+    assert set(events.Tags()["scalars"]) == set(expected)
+    for tag, points in expected.items():
+        shown = [(event.step, event.value) for event in events.Scalars(tag)]
+        assert [step for step, _ in shown] == [step for step, _ in points]
+        assert [v for _, v in shown] == pytest.approx([v for _, v in points], rel=1e-6)

@@ -13,7 +13,12 @@ const config::Schema& NeedConfig::schema() {
   static const config::Schema made =
       config::Table<NeedConfig>("need", "a stage that must be finished first")
           .field("config", &NeedConfig::config, "its configuration file, relative to this one")
-          .field("overrides", &NeedConfig::overrides, "name=value settings for it");
+          .field("overrides", &NeedConfig::overrides, "name=value settings for it")
+          .check([](const NeedConfig& c, config::Problems& problems) {
+            if (c.config.empty()) {
+              problems.add("config: name the file of the stage that is needed");
+            }
+          });
   return made;
 }
 
