@@ -29,7 +29,7 @@ MMI = SOURCE / ".venv/bin/mmi"
 TOYS = SOURCE / "build/release/tests/toys"
 
 # A training log has these besides what is computed.
-TIMES = ("time", "examples_per_s", "data_wait_percent")
+TIMES = ("time", "examples_per_s", "data_wait_percent", "rss_mib")
 
 LIMITS_S = 120
 
@@ -411,14 +411,20 @@ def situations(report: Report, root: Path) -> None:
     expect(report, "a checkpoint of another model", done, 4, "missing", "unexpected")
 
     held = root / "held.yaml"
-    held.write_text("task: {name: toy/two_phases}\ntrain: {max_steps: 100000}\n")
+    held.write_text(
+        "task: {name: toy/two_phases}\ntrain: {max_steps: 100000, save_every: 100000}\n"
+    )
     first = subprocess.Popen(
         [TOYS, "train", held, *runs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     lock = _wait(lambda: next((p for p in root.glob("runs/*/*/run.lock") if _locked(p)), None))
     done = run(TOYS, "train", held, *runs)
     expect(report, "a second writer", done, 4, str(first.pid), str(lock.parent))
-    _wait(lambda: next(lock.parent.glob("checkpoints/step_*"), None))
+    _wait(lambda: next(lock.parent.glob("metrics.csv"), None))
+    time.sleep(0.5)
+    first.send_signal(signal.SIGUSR1)
+    _wait(lambda: next(lock.parent.glob("checkpoints/last"), None))
+    report.case("matrix", "SIGUSR1 saves", [] if first.poll() is None else ["training ended"])
     first.send_signal(signal.SIGINT)
     _, errors = first.communicate(timeout=LIMITS_S)
     report.case(

@@ -30,10 +30,15 @@ std::shared_ptr<TaskHandle> task_of(const runs::Run& run) {
 /// Ctrl-C: Python's handlers run here, between two steps. `asked` is what mmi.train's own handler
 /// noted; whatever another handler raises stops the training too, and is raised when it is saved.
 std::shared_ptr<runs::Run> train(
-    const runs::Stage& stage, const fs::path& root, bool again, const py::function& asked) {
+    const runs::Stage& stage,
+    const fs::path& root,
+    bool again,
+    const fs::path& resume,
+    const py::function& asked) {
   std::exception_ptr raised;
   runs::TrainOptions options;
   options.again = again;
+  options.resume = resume;
   options.stop = [&] {
     const py::gil_scoped_acquire gil;
     try {
@@ -158,6 +163,7 @@ void bind_run_functions(py::module_& m) {
       py::arg("stage"),
       py::arg("root"),
       py::arg("again"),
+      py::arg("resume"),
       py::arg("asked"),
       "Trains what is missing; `asked` is called between steps and says whether to stop.");
   m.def(

@@ -358,6 +358,7 @@ def train(
     stage: Stage,
     root: str | os.PathLike[str],
     again: bool,
+    resume: str | os.PathLike[str],
     asked: collections.abc.Callable[..., typing.Any],
 ) -> Run:
     """

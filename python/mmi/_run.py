@@ -138,18 +138,20 @@ def train(
     *overrides: str,
     runs: str | os.PathLike[str] | None = None,
     again: bool = False,
+    resume: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Trains a system, what it needs first, and returns the run, loaded.
 
     A finished run of the same configuration and data is opened instead, unless `again`; an
-    interrupted one continues. Ctrl-C saves after the current step and raises KeyboardInterrupt.
+    interrupted one continues, at its newest intact checkpoint or at `resume`, one of its checkpoint
+    folders. Ctrl-C saves after the current step and raises KeyboardInterrupt.
     `runs`: the folder of runs (default: $MMI_RUNS, else "runs"). In a script that torchrun starts,
     its processes share every step.
     """
     join()
     stage = resolve(config, overrides)
     with _threads(stage.threads), torch.random.fork_rng(devices=[]), _interrupts() as asked:
-        return Run(_mmi.train(stage, _root(runs), again, lambda: bool(asked)))
+        return Run(_mmi.train(stage, _root(runs), again, _root(resume), lambda: bool(asked)))
 
 
 def load(

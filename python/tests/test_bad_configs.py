@@ -1,4 +1,4 @@
-"""Wrong settings are found before anything runs, all of them, each with its place and what to do."""
+"""Wrong settings are found before anything runs, all at once, each with its place."""
 
 import mmi
 import pytest

@@ -37,6 +37,10 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
 };
 
 void on_signal(int number) {
+  if (number == SIGUSR1) {
+    train::request_save();
+    return;
+  }
   if (train::stop_requested()) {
     _exit(kExitInterrupted);
   }
@@ -53,12 +57,14 @@ class SignalScope {
     action.sa_handler = on_signal;
     ::sigaction(SIGINT, &action, &int_);
     ::sigaction(SIGTERM, &action, &term_);
+    ::sigaction(SIGUSR1, &action, &usr1_);
     train::clear_stop();
   }
 
   ~SignalScope() {
     ::sigaction(SIGINT, &int_, nullptr);
     ::sigaction(SIGTERM, &term_, nullptr);
+    ::sigaction(SIGUSR1, &usr1_, nullptr);
   }
 
   SignalScope(const SignalScope&) = delete;
@@ -67,6 +73,7 @@ class SignalScope {
  private:
   struct sigaction int_{};
   struct sigaction term_{};
+  struct sigaction usr1_{};
 };
 
 int fail(const std::string& text, int code) {

@@ -2,10 +2,12 @@
 
 #include <ATen/Parallel.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "mmi/base/files.h"
@@ -23,6 +25,7 @@ namespace mmi::train {
 namespace {
 
 std::atomic<bool> g_stop{false};
+std::atomic<bool> g_save{false};
 
 double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -70,6 +73,15 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+/// Resident memory of the process now; 0 where the system does not tell.
+double rss_mib() {
+  std::ifstream file("/proc/self/statm");
+  double pages = 0;
+  double resident = 0;
+  file >> pages >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
 constexpr int kMaxSkipped = 3;          // R5: steps in a row
 constexpr double kSpikeDeviations = 6;  // R6
 
@@ -85,6 +97,10 @@ bool stop_requested() {
 
 void clear_stop() {
   g_stop = false;
+}
+
+void request_save() {
+  g_save = true;
 }
 
 const config::Schema& EarlyStopConfig::schema() {
@@ -531,6 +547,15 @@ void Trainer::log_step(double wait_s, double step_s, std::int64_t examples) {
   for (const auto& [name, sum] : state_.window) {
     values.emplace_back(name, sum.first / static_cast<double>(sum.second));
   }
+  std::vector<torch::Tensor> weights;
+  for (const PhaseState& phase : phases_) {
+    for (const torch::Tensor& weight : tensors_of(phase.optimizer.parameters())) {
+      weights.push_back(weight.detach());
+    }
+  }
+  const auto norms = at::_foreach_norm(weights, 2);
+  values.emplace_back("weight_norm", torch::stack(norms).norm().item<double>());
+  values.emplace_back("rss_mib", rss_mib());
   const double total = window.wait_s + window.step_s;
   values.emplace_back("examples_per_s", static_cast<double>(window.examples) / total);
   values.emplace_back("data_wait_percent", 100 * window.wait_s / total);
@@ -578,7 +603,7 @@ void Trainer::run_until_done() {
     const bool last = state_.step == config_.max_steps;
     if (last || (config_.eval_every > 0 && state_.step % config_.eval_every == 0)) {
       evaluate();
-    } else if (state_.step % config_.save_every == 0) {
+    } else if (g_save.exchange(false) || state_.step % config_.save_every == 0) {
       save(false);
     }
   }

@@ -123,6 +123,9 @@ MMI_API void request_stop();
 MMI_API bool stop_requested();
 MMI_API void clear_stop();
 
+/// Asks it to save after its current step and go on; safe in a signal handler.
+MMI_API void request_save();
+
 }  // namespace mmi::train
 
 template <>
