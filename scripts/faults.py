@@ -4,6 +4,7 @@ kill     `kill -9` at every step of a commit, and at random ones, then `--resume
          must equal those of an undisturbed training byte for byte, the log must be the same.
 disk     EIO and ENOSPC at every step of a commit: one sentence, an exit code, nothing lost.
 matrix   files, configurations and situations that are wrong: one sentence and an exit code each.
+soak     2,000 steps with batches of random lengths: resident memory must not grow by 1 %.
 """
 
 import argparse
@@ -524,6 +525,21 @@ def full_file_system(report: Report, root: Path) -> None:
         subprocess.run(["umount", str(mount)], check=True)
 
 
+def soak(report: Report, root: Path) -> None:
+    config = root / "soak.yaml"
+    config.write_text(
+        "task: {name: toy/lengths}\nthreads: 1\n"
+        "train: {max_steps: 2200, log_every: 100, save_every: 500}\n"
+    )
+    done = run(TOYS, "train", config, "--runs", root / "runs", "--quiet")
+    lines = (Path(done.stdout.strip()) / "metrics.jsonl").read_text().splitlines()
+    memory = [value["rss_mib"] for value in map(json.loads, lines) if "rss_mib" in value]
+    before, after = memory[1], memory[-1]  # steps 200 and 2,200
+    growth = 100 * (after / before - 1)
+    print(f"soak: {before:.1f} MiB after 200 steps, {after:.1f} after 2,200: {growth:+.2f} %")
+    report.case("soak", "2,000 steps", [] if growth <= 1 else [f"{growth:.2f} % more memory"])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -531,14 +547,14 @@ def main() -> int:
         epilog="examples:\n  scripts/faults.sh --quick\n  scripts/faults.sh --only kill --seed 7",
     )
     parser.add_argument("--quick", action="store_true", help="a seeded share, at most a minute")
-    parser.add_argument("--only", choices=["kill", "disk", "matrix"], help="one part")
+    parser.add_argument("--only", choices=["kill", "disk", "matrix", "soak"], help="one part")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of kill points")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     report = Report()
     with tempfile.TemporaryDirectory(prefix="mmi-faults-") as name:
         root = Path(name)
-        if options.only != "matrix":
+        if options.only not in ("matrix", "soak"):
             subjects = [TWO_PHASES] if options.quick else [TWO_PHASES, GRID, VIDEO2ROLL, ROLL2MIDI]
             parents: Path | None = None
             for index, subject in enumerate(subjects):
@@ -569,6 +585,8 @@ def main() -> int:
             files = root / "files"
             files.mkdir()
             bad_files(report, files, trained.folder)
+        if options.only == "soak" or not (options.only or options.quick):
+            soak(report, root)
     print()
     seconds = time.monotonic() - report.start
     cases = ", ".join(f"{count} {kind}" for kind, count in report.counts.items())

@@ -3,6 +3,7 @@
 #include "mmi/cli/cli.h"
 #include "mmi/runs/register.h"
 #include "support/grid_task.h"
+#include "support/lengths_task.h"
 #include "support/toy_task.h"
 
 namespace {
@@ -22,5 +23,6 @@ int main(int argc, char** argv) {
   mmi::register_all();
   add<ToyConfig, ToyTask>("toy/two_phases", "regression and a critic: two optimisers, dropout");
   add<GridConfig, GridTask>("toy/grid", "policy gradient in one room");
+  add<LengthsConfig, LengthsTask>("toy/lengths", "every batch has another length");
   return mmi_cli_main(argc, argv);
 }
