@@ -261,9 +261,22 @@ def videos() -> None:
         np.save(OUT / f"color_{name}_gray.npy", np.asarray(Image.fromarray(frames[1]).convert("L")))
 
 
+def media_files() -> None:
+    exact = ("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
+    tone = ("-f", "lavfi", "-i", "sine=440:r=22050:d=1", "-c:a", "libvorbis", "-q:a", "0")
+    ffmpeg(*tone, *exact, str(OUT / "tone.ogg"))
+    noise = ("-f", "lavfi", "-i", "anoisesrc=r=8000:d=1:a=0.1:c=pink:seed=3")
+    ffmpeg(*noise, "-frame_size", "1024", "-c:a", "flac", *exact, str(OUT / "noise.flac"))
+    silence = ("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "0.01")
+    for n in (32, 33):
+        streams = ("-map", "0") * n
+        path = str(OUT / f"streams{n}.mkv")
+        ffmpeg(*silence, *streams, "-c:a", "pcm_u8", *exact, path)
+
+
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    for make in (safetensors, midi, sound, arrays, pictures, videos):
+    for make in (safetensors, midi, sound, arrays, pictures, videos, media_files):
         make()
     names = ("safetensors", "torch", "mido", "pretty_midi", "soundfile", "soxr", "numpy", "pillow")
     origin = {name: version(name) for name in names}

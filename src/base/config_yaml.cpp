@@ -1,4 +1,5 @@
 // yaml-cpp is used here and nowhere else.
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 100'000;
+constexpr int kMaxLayers = 100;
 
 struct Reader {
   std::string name;
@@ -71,6 +73,7 @@ struct Reader {
       }
     } else if (yaml.IsMap()) {
       node = Node::map();
+      std::set<std::string> keys;
       for (const auto& member : yaml) {
         if (!member.first.IsScalar()) {
           fail(member.first.Mark(), "a key must be a name");
@@ -79,10 +82,10 @@ struct Reader {
         if (key == "<<") {
           fail(member.first.Mark(), "merge keys (<<) are not supported; use `defaults:`");
         }
-        if (node.find(key)) {
+        if (!keys.insert(key).second) {
           fail(member.first.Mark(), format("the key \"{}\" occurs twice", key));
         }
-        node.set(key, convert(member.second, depth + 1));
+        node.members.emplace_back(key, convert(member.second, depth + 1));
       }
     }
     node.origin = {name, yaml.Mark().line + 1, layer};
@@ -113,6 +116,12 @@ void load_layers(
     MMI_CHECK(
         ConfigError, parent != absolute, "{}: `defaults:` leads back to this file", path.string());
   }
+  MMI_CHECK(
+      ConfigError,
+      layer < kMaxLayers,
+      "{}: `defaults:` lead to more than {} files",
+      path.string(),
+      kMaxLayers);
   open.push_back(absolute);
   Node file = read_yaml(path, layer);
   MMI_CHECK(ConfigError, file.is_map(), "{}: expected a map of settings", path.string());
@@ -123,6 +132,12 @@ void load_layers(
         "{}: `defaults:` must be a list of files",
         defaults->origin.text());
     for (const Node& entry : defaults->items) {
+      MMI_CHECK(
+          ConfigError,
+          entry.kind == Node::Kind::kString && !entry.string_value.empty(),
+          "{}: `defaults:` must be a list of files, but holds {}",
+          entry.origin.text(),
+          entry.kind_name());
       load_layers(path.parent_path() / entry.string_value, preset, open, layer, tree, presets);
     }
     ++layer;
@@ -156,6 +171,9 @@ Node parse_yaml(std::string_view text, const std::string& name, int layer) {
     Reader reader{name, layer};
     Node node = reader.convert(yaml, 0);
     return node;
+  } catch (const YAML::DeepRecursion& error) {
+    throw ConfigError(
+        format("{}:{}: nested deeper than {} levels", name, error.mark.line + 1, kMaxDepth));
   } catch (const YAML::Exception& error) {
     throw ConfigError(format("{}:{}: {}", name, error.mark.line + 1, error.msg));
   }
@@ -163,10 +181,16 @@ Node parse_yaml(std::string_view text, const std::string& name, int layer) {
 
 Node read_yaml(const std::filesystem::path& path, int layer) {
   std::ifstream file(path, std::ios::binary);
-  MMI_CHECK(ConfigError, file.good(), "cannot read the configuration file {}", path.string());
-  std::ostringstream text;
-  text << file.rdbuf();
-  Node node = parse_yaml(text.str(), path.string(), layer);
+  MMI_CHECK(
+      ConfigError,
+      file.good() && !std::filesystem::is_directory(path),
+      "cannot read the configuration file {}",
+      path.string());
+  // No more than the parser would refuse.
+  std::string text(kMaxBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  Node node = parse_yaml(text, path.string(), layer);
   if (node.kind == Node::Kind::kNull) {
     node = Node::map();
   }

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "io/audio_limits.h"
+#include "io/audio_source.h"
 #include "io/media.h"
 #include "mmi/base/errors.h"
-#include "mmi/base/files.h"
 
 #ifdef MMI_WITH_MEDIA
 #include <sndfile.h>
@@ -19,15 +19,12 @@
 namespace mmi::io {
 namespace {
 
-/// Large enough for 2^28 samples of 8 bytes and some headers.
-constexpr std::uint64_t kMaxWavBytes = 4ULL << 30;
-
-bool is_wav(const std::filesystem::path& path) {
+std::string suffix_of(const std::filesystem::path& path) {
   std::string suffix = path.extension().string();
   std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](unsigned char c) {
     return static_cast<char>(std::tolower(c));
   });
-  return suffix == ".wav" || suffix == ".wave";
+  return suffix;
 }
 
 #ifdef MMI_WITH_MEDIA
@@ -37,64 +34,207 @@ struct SoundCloser {
   }
 };
 
-/// False when libsndfile does not know the format.
-bool read_by_sndfile(
-    const std::filesystem::path& path, const AudioReadOptions& options, Audio& audio) {
-  const std::string name = path.string();
-  SF_INFO info{};
-  const std::unique_ptr<SNDFILE, SoundCloser> file(sf_open(path.c_str(), SFM_READ, &info));
-  if (file == nullptr) {
-    return false;
+class SndSource : public AudioSource {
+ public:
+  SndSource(const std::filesystem::path& path, const AudioReadOptions& options)
+      : AudioSource(options), name_(path.string()), file_(sf_open(path.c_str(), SFM_READ, &info_)) {
+    if (file_ == nullptr) {
+      return;
+    }
+    check_audio_format(name_, info_.channels, info_.samplerate);
+    sample_rate_hz = info_.samplerate;
+    channels = info_.channels;
+    announced = std::max<sf_count_t>(info_.frames, 0);
+    position_ = std::min(announced, first_sample());
+    MMI_CHECK(
+        DataError,
+        position_ == 0 || sf_seek(file_.get(), position_, SEEK_SET) == position_,
+        "{}: cannot go to {} s: {}",
+        name_,
+        options.start_s,
+        sf_strerror(file_.get()));
   }
-  check_audio_format(name, info.channels, info.samplerate);
-  const auto [begin, end] = audio_range(
-      name, options, std::max<sf_count_t>(info.frames, 0), info.samplerate, info.channels);
-  audio.sample_rate_hz = info.samplerate;
-  audio.channels = info.channels;
-  audio.samples.resize(static_cast<std::size_t>((end - begin) * info.channels));
-  MMI_CHECK(
-      DataError,
-      begin == 0 || sf_seek(file.get(), begin, SEEK_SET) == begin,
-      "{}: cannot go to {} s: {}",
-      name,
-      options.start_s,
-      sf_strerror(file.get()));
-  const sf_count_t got = sf_readf_float(file.get(), audio.samples.data(), end - begin);
-  MMI_CHECK(
-      DataError,
-      got == end - begin,
-      "{}: sound ends after {} of {} samples: {}",
-      name,
-      begin + got,
-      end,
-      sf_error(file.get()) ? sf_strerror(file.get()) : "it is truncated");
-  return true;
-}
+
+  /// False when libsndfile does not know the format.
+  bool opened() const {
+    return file_ != nullptr;
+  }
+
+  void read(std::int64_t n, Audio& out) override {
+    n = std::min(n, announced - position_);
+    const std::size_t before = out.samples.size();
+    out.samples.resize(before + static_cast<std::size_t>(n * channels));
+    const sf_count_t got = sf_readf_float(file_.get(), out.samples.data() + before, n);
+    // libFLAC replaces a frame of wrong checksum by silence and goes on.
+    MMI_CHECK(
+        DataError,
+        got == n && sf_error(file_.get()) == SF_ERR_NO_ERROR,
+        "{}: sound ends or is damaged at {:.3f} s of {:.3f} s: {}: on_error skip or pad reads the "
+        "rest",
+        name_,
+        static_cast<double>(position_ + got) / sample_rate_hz,
+        static_cast<double>(announced) / sample_rate_hz,
+        sf_error(file_.get()) ? sf_strerror(file_.get()) : "it is truncated");
+    position_ += n;
+  }
+
+ private:
+  std::string name_;
+  SF_INFO info_{};
+  std::unique_ptr<SNDFILE, SoundCloser> file_;
+  std::int64_t position_ = 0;
+};
 #endif
 
-}  // namespace
-
-Audio read_audio(const std::filesystem::path& path, const AudioReadOptions& options) {
-  if (is_wav(path)) {
-    return parse_wav(read_bytes(path, kMaxWavBytes), path.string(), options);
-  }
-#ifdef MMI_WITH_MEDIA
+std::unique_ptr<AudioSource> open_source(
+    const std::filesystem::path& path, const AudioReadOptions& options) {
   std::error_code code;
   MMI_CHECK(
       DataError,
       std::filesystem::is_regular_file(path, code),
       "{} is not a file: check the path",
       path);
-  Audio audio;
-  // libsndfile of Debian 12 knows mp3, but not the encoder delay: FFmpeg does.
-  const std::string suffix = path.extension().string();
-  if (suffix == ".mp3" || !read_by_sndfile(path, options, audio)) {
-    return read_audio_by_ffmpeg(path, options);
+  MMI_CHECK(
+      DataError,
+      std::filesystem::file_size(path, code) > 0,
+      "{} is empty (0 bytes), not a sound file: make or copy it again",
+      path);
+  check_audio_range(path.string(), options);
+  const std::string suffix = suffix_of(path);
+  if (suffix == ".wav" || suffix == ".wave") {
+    return open_wav(path, options);
   }
-  return audio;
+#ifdef MMI_WITH_MEDIA
+  // libsndfile of Debian 12 knows mp3, but not the encoder delay, and stops at damage: FFmpeg
+  // does better.
+  if (suffix != ".mp3" && options.on_error == OnError::kRaise) {
+    auto made = std::make_unique<SndSource>(path, options);
+    if (made->opened()) {
+      return made;
+    }
+  }
+  return open_by_ffmpeg(path, options);
 #else
   throw_without_media("reading " + path.string());
 #endif
+}
+
+}  // namespace
+
+void AudioSource::report(const std::string& what) {
+  MMI_CHECK(
+      DataError,
+      options_.on_error != OnError::kRaise,
+      "{}: on_error skip or pad reads the rest",
+      what);
+  if (damage.first.empty()) {
+    damage.first = what;
+  }
+}
+
+void AudioSource::add_range(Audio& out, std::int64_t begin, std::int64_t end) {
+  if (!out.invalid.empty() && out.invalid.back().end == begin) {
+    out.invalid.back().end = end;
+  } else if (end > begin) {
+    out.invalid.push_back({begin, end});
+  }
+}
+
+void AudioSource::stand_in(std::int64_t n, Audio& out) {
+  if (options_.on_error == OnError::kSkip) {
+    damage.left_out += n;
+    return;
+  }
+  add_range(out, out.length(), out.length() + n);
+  damage.padded += n;
+  out.samples.resize(out.samples.size() + static_cast<std::size_t>(n * channels));
+}
+
+std::int64_t AudioSource::first_sample() const {
+  return std::llround(std::min(options_.start_s, 1e9) * sample_rate_hz);
+}
+
+struct AudioReader::Impl {
+  std::unique_ptr<AudioSource> source;
+  std::int64_t left = 0;  ///< samples per channel until max_duration_s
+
+  Audio read(std::int64_t n) {
+    Audio piece{source->sample_rate_hz, source->channels, {}};
+    source->read(std::min(n, left), piece);
+    left -= piece.length();
+    return piece;
+  }
+};
+
+AudioReader::AudioReader(const std::filesystem::path& path, const AudioReadOptions& options)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->source = open_source(path, options);
+  const double wanted = options.max_duration_s * impl_->source->sample_rate_hz;
+  impl_->left = wanted > 1e15 ? INT64_MAX : std::llround(wanted);
+}
+
+AudioReader::~AudioReader() = default;
+AudioReader::AudioReader(AudioReader&&) noexcept = default;
+AudioReader& AudioReader::operator=(AudioReader&&) noexcept = default;
+
+int AudioReader::sample_rate_hz() const {
+  return impl_->source->sample_rate_hz;
+}
+
+int AudioReader::channels() const {
+  return impl_->source->channels;
+}
+
+double AudioReader::duration_s() const {
+  return static_cast<double>(std::max<std::int64_t>(impl_->source->announced, 0)) /
+         sample_rate_hz();
+}
+
+const Damage& AudioReader::damage() const {
+  return impl_->source->damage;
+}
+
+bool AudioReader::next(Audio& piece, double seconds) {
+  MMI_CHECK(
+      ConfigError,
+      seconds > 0 && seconds <= kMaxSecondsAtOnce,
+      "pieces of sound must last more than 0 and at most {} s, but {} s are asked for",
+      kMaxSecondsAtOnce,
+      seconds);
+  const auto wanted = std::max<std::int64_t>(std::llround(seconds * sample_rate_hz()), 1);
+  Audio made = impl_->read(std::min(wanted, max_length(sample_rate_hz(), channels())));
+  if (made.length() == 0) {
+    return false;
+  }
+  piece = std::move(made);
+  return true;
+}
+
+Audio read_at_once(AudioSource& source, const std::string& name, const AudioReadOptions& options) {
+  const std::int64_t limit = max_length(source.sample_rate_hz, source.channels);
+  const double wanted = options.max_duration_s * source.sample_rate_hz;
+  Audio audio{source.sample_rate_hz, source.channels, {}};
+  // One more shows that there is more than may be returned.
+  source.read(wanted > static_cast<double>(limit) ? limit + 1 : std::llround(wanted), audio);
+  MMI_CHECK(
+      DataError,
+      audio.length() <= limit,
+      "{}: more sound than may be read at once ({} s of {} channels): use start_s and "
+      "max_duration_s, or AudioReader",
+      name,
+      limit / source.sample_rate_hz,
+      source.channels);
+  return audio;
+}
+
+Audio read_audio(
+    const std::filesystem::path& path, const AudioReadOptions& options, Damage* damage) {
+  const auto source = open_source(path, options);
+  Audio audio = read_at_once(*source, path.string(), options);
+  if (damage != nullptr) {
+    *damage = source->damage;
+  }
+  return audio;
 }
 
 Audio resample(const Audio& audio, int to_sample_rate_hz) {

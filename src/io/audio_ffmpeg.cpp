@@ -3,159 +3,291 @@
 #include <cmath>
 
 #include "io/audio_limits.h"
+#include "io/audio_source.h"
 #include "io/ffmpeg.h"
-#include "io/media.h"
 
 namespace mmi::io {
 namespace {
 
-class AudioDecoder {
+class FfmpegSource : public AudioSource {
  public:
-  AudioDecoder(const std::filesystem::path& path, const AudioReadOptions& options)
-      : path_(path), input_(ff::open_input(path, "sound file")) {
+  FfmpegSource(const std::filesystem::path& path, const AudioReadOptions& options)
+      : AudioSource(options), path_(path) {
+    const ff::Quiet quiet;
+    input_ = ff::open_input(path, "sound file");
     stream_ = ff::best_stream(input_, AVMEDIA_TYPE_AUDIO);
     MMI_CHECK(DataError, stream_ >= 0, "{} holds no sound track", path);
+    for (unsigned i = 0; i < input_->nb_streams; ++i) {
+      if (static_cast<int>(i) != stream_) {
+        input_->streams[i]->discard = AVDISCARD_ALL;
+      }
+    }
     codec_ = ff::open_decoder(input_, stream_, path, 1);
     // A raw stream may learn its format only from its first packet.
     const AVCodecParameters* const parameters = input_->streams[stream_]->codecpar;
-    audio_.sample_rate_hz = parameters->sample_rate;
-    audio_.channels = parameters->ch_layout.nb_channels;
-    check_audio_format(path.string(), audio_.channels, audio_.sample_rate_hz);
-    audio_range(path.string(), {options.start_s, 0}, 0, audio_.sample_rate_hz, audio_.channels);
-    begin_ = std::llround(std::min(options.start_s, 1e9) * audio_.sample_rate_hz);
-    const double wanted = options.max_duration_s * audio_.sample_rate_hz;
-    end_ = wanted > 1e15 ? INT64_MAX : begin_ + std::llround(wanted);
+    sample_rate_hz = parameters->sample_rate;
+    channels = parameters->ch_layout.nb_channels;
+    check_audio_format(path.string(), channels, sample_rate_hz);
+    const double end = ff::announced_end_s(input_, stream_);
+    announced = end < 0 ? -1 : samples_of(end);
+    to_drop_ = first_sample();
+    pending_.channels = channels;
   }
 
-  Audio decode() {
-    const ff::Packet packet(av_packet_alloc());
-    int result = 0;
-    while (position_ < end_ && (result = av_read_frame(input_.get(), packet.get())) >= 0) {
-      if (packet->stream_index == stream_) {
-        send(packet.get());
+  ~FfmpegSource() override {
+    const ff::Quiet quiet;
+    codec_.reset();
+    input_.reset();
+  }
+
+  void read(std::int64_t n, Audio& out) override {
+    const ff::Quiet quiet;
+    while (n > 0) {
+      if (pending_.length() == 0 && !ended_) {
+        step();
+        continue;
       }
-      av_packet_unref(packet.get());
+      const std::int64_t taken = std::min(n, pending_.length());
+      if (taken == 0) {
+        return;
+      }
+      const std::int64_t offset = out.length();
+      const auto end = pending_.samples.begin() + taken * channels;
+      out.samples.insert(out.samples.end(), pending_.samples.begin(), end);
+      for (const SampleRange& range : pending_.invalid) {
+        if (range.begin < taken) {
+          add_range(out, offset + range.begin, offset + std::min(range.end, taken));
+        }
+      }
+      drop(taken);
+      n -= taken;
     }
-    if (result < 0 && result != AVERROR_EOF) {
-      ff::check(result, path_, "reading failed");
-    }
-    if (position_ < end_) {
-      send(nullptr);
-    }
-    if (resampler_ != nullptr) {
-      append(nullptr, 0);
-    }
-    MMI_CHECK(DataError, position_ >= 0, "{}: no sound could be decoded", path_);
-    return std::move(audio_);
   }
 
  private:
+  std::int64_t samples_of(double seconds) const {
+    return std::llround(std::clamp(seconds, 0.0, 1e9) * sample_rate_hz);
+  }
+
+  double seconds_now() const {
+    return static_cast<double>(std::max<std::int64_t>(timeline_, 0)) / sample_rate_hz;
+  }
+
+  /// The first n pending samples of each channel are used up.
+  void drop(std::int64_t n) {
+    pending_.samples.erase(pending_.samples.begin(), pending_.samples.begin() + n * channels);
+    std::vector<SampleRange> rest;
+    for (const SampleRange& range : pending_.invalid) {
+      if (range.end > n) {
+        rest.push_back({std::max<std::int64_t>(range.begin - n, 0), range.end - n});
+      }
+    }
+    pending_.invalid = std::move(rest);
+  }
+
+  /// Drops what lies before start_s.
+  void trim() {
+    const std::int64_t n = std::min(to_drop_, pending_.length());
+    if (n > 0) {
+      drop(n);
+      to_drop_ -= n;
+    }
+  }
+
+  void step() {
+    const int result = av_read_frame(input_.get(), packet_.get());
+    if (result < 0) {
+      finish(result);
+      return;
+    }
+    if (packet_->stream_index == stream_) {
+      send(packet_.get());
+    }
+    av_packet_unref(packet_.get());
+    trim();
+  }
+
+  void finish(int result) {
+    ended_ = true;
+    send(nullptr);
+    flush_resampler();
+    MMI_CHECK(
+        DataError,
+        timeline_ >= 0 || (options_.on_error == OnError::kPad && announced > 0),
+        "{}: no sound could be decoded",
+        path_);
+    timeline_ = std::max<std::int64_t>(timeline_, 0);
+    const bool read_to_end = result == AVERROR_EOF;
+    const std::int64_t missing = announced - timeline_;
+    // Where the demuxer noticed nothing, the header may be a little off.
+    const std::int64_t allowed =
+        read_to_end ? std::max<std::int64_t>(sample_rate_hz / 10, announced / 100) : 0;
+    if (lost_ || (announced < 0 ? !read_to_end : missing > allowed)) {
+      damage.truncated = true;
+      report(format(
+          "{} is truncated or damaged: audio stream {} can be read up to {:.3f} s{}{}",
+          path_,
+          stream_,
+          seconds_now(),
+          announced < 0 ? ""
+                        : format(" of {:.3f} s", static_cast<double>(announced) / sample_rate_hz),
+          read_to_end ? "" : format(" ({})", ff::error_text(result))));
+      stand_in(
+          std::clamp<std::int64_t>(missing, 0, max_padding(sample_rate_hz, channels)), pending_);
+    }
+    trim();
+  }
+
+  void report_damage(const std::string& reason) {
+    lost_ = true;
+    ++damage.packets;
+    report(format(
+        "{}: audio stream {} is damaged near {:.3f} s: {}", path_, stream_, seconds_now(), reason));
+  }
+
   void send(const AVPacket* packet) {
     const int sent = avcodec_send_packet(codec_.get(), packet);
-    // One damaged packet (often the first of an mp3) is a gap, not the end.
-    if (sent < 0 && sent != AVERROR_EOF && sent != AVERROR_INVALIDDATA) {
-      ff::check(sent, path_, "decoding failed");
+    // The first packet of an mp3 may refer to sound that was cut away.
+    if (sent < 0 && sent != AVERROR_EOF && (timeline_ >= 0 || sent != AVERROR_INVALIDDATA)) {
+      report_damage(ff::error_text(sent));
     }
-    for (;;) {
+    for (int refused = 0; refused < 1000;) {
       const int got = avcodec_receive_frame(codec_.get(), frame_.get());
       if (got == AVERROR(EAGAIN) || got == AVERROR_EOF) {
         return;
       }
-      ff::check(got, path_, "decoding failed");
+      if (got < 0) {
+        ++refused;
+        report_damage(ff::error_text(got));
+        continue;
+      }
       take_frame();
       av_frame_unref(frame_.get());
     }
   }
 
   void take_frame() {
-    if (resampler_ == nullptr) {
-      open_resampler();
-      const std::int64_t pts = frame_->best_effort_timestamp;
-      position_ = 0;
-      if (pts != AV_NOPTS_VALUE) {
-        const double late = static_cast<double>(pts) * av_q2d(input_->streams[stream_]->time_base) -
+    const bool first = timeline_ < 0;
+    timeline_ = std::max<std::int64_t>(timeline_, 0);
+    const std::int64_t pts = frame_->best_effort_timestamp;
+    if ((first || lost_) && pts != AV_NOPTS_VALUE) {
+      const double time_s = static_cast<double>(pts) * av_q2d(input_->streams[stream_]->time_base) -
                             static_cast<double>(ff::start_time(input_)) / AV_TIME_BASE;
-        pad(std::llround(std::clamp(late, 0.0, 3600.0) * audio_.sample_rate_hz));
+      const std::int64_t missing = samples_of(std::min(time_s, 1e9)) - timeline_;
+      if (first) {
+        // A track that begins later than its video.
+        const auto late =
+            std::clamp<std::int64_t>(missing, 0, max_padding(sample_rate_hz, channels));
+        pending_.samples.resize(static_cast<std::size_t>(late * channels));
+        timeline_ = late;
+      } else if (missing > 0) {
+        replace(std::min(missing, max_padding(sample_rate_hz, channels)));
       }
     }
+    lost_ = false;
+    if (ff::is_marked_damaged(*frame_)) {
+      report_damage("the decoder marked a frame as corrupt");
+      lost_ = false;
+      replace(av_rescale(frame_->nb_samples, sample_rate_hz, std::max(frame_->sample_rate, 1)));
+      return;
+    }
+    open_resampler();
     append(const_cast<const std::uint8_t**>(frame_->extended_data), frame_->nb_samples);
   }
 
+  void replace(std::int64_t n) {
+    stand_in(n, pending_);
+    timeline_ += n;
+  }
+
+  /// For the format of this frame, which may change within a damaged file.
   void open_resampler() {
-    AVChannelLayout layout{};
-    av_channel_layout_default(&layout, audio_.channels);
-    if (frame_->ch_layout.nb_channels == audio_.channels) {
-      av_channel_layout_uninit(&layout);
-      ff::check(av_channel_layout_copy(&layout, &frame_->ch_layout), path_, "channel layout");
+    const bool same = resampler_ != nullptr && frame_->format == format_ &&
+                      frame_->sample_rate == rate_ &&
+                      av_channel_layout_compare(&frame_->ch_layout, &layout_.value) == 0;
+    if (same) {
+      return;
+    }
+    flush_resampler();
+    check_audio_format(path_.string(), frame_->ch_layout.nb_channels, frame_->sample_rate);
+    format_ = frame_->format;
+    rate_ = frame_->sample_rate;
+    ff::check(av_channel_layout_copy(&layout_.value, &frame_->ch_layout), path_, "channel layout");
+    Layout out;
+    av_channel_layout_default(&out.value, channels);
+    if (frame_->ch_layout.nb_channels == channels) {
+      ff::check(av_channel_layout_copy(&out.value, &frame_->ch_layout), path_, "channel layout");
     }
     SwrContext* made = nullptr;
     const int result = swr_alloc_set_opts2(
         &made,
-        &layout,
+        &out.value,
         AV_SAMPLE_FMT_FLT,
-        audio_.sample_rate_hz,
+        sample_rate_hz,
         &frame_->ch_layout,
         static_cast<AVSampleFormat>(frame_->format),
         frame_->sample_rate,
         0,
         nullptr);
-    av_channel_layout_uninit(&layout);
     resampler_.reset(made);
     ff::check(result, path_, "sample conversion");
     ff::check(swr_init(made), path_, "sample conversion");
   }
 
+  void flush_resampler() {
+    if (resampler_ != nullptr) {
+      append(nullptr, 0);
+      resampler_.reset();
+    }
+  }
+
   void append(const std::uint8_t** data, int n_samples) {
     const int room = swr_get_out_samples(resampler_.get(), n_samples);
     ff::check(room, path_, "sample conversion");
-    const auto channels = static_cast<std::size_t>(audio_.channels);
-    buffer_.resize(static_cast<std::size_t>(room) * channels + channels);
-    auto* out = reinterpret_cast<std::uint8_t*>(buffer_.data());
+    const std::size_t before = pending_.samples.size();
+    pending_.samples.resize(before + static_cast<std::size_t>((room + 1) * channels));
+    auto* out = reinterpret_cast<std::uint8_t*>(pending_.samples.data() + before);
     const int got = swr_convert(resampler_.get(), &out, room, data, n_samples);
+    pending_.samples.resize(before + static_cast<std::size_t>(std::max(got, 0) * channels));
     ff::check(got, path_, "sample conversion");
-    keep(buffer_.data(), got);
+    timeline_ += got;
   }
 
-  void pad(std::int64_t n_samples) {
-    const std::int64_t skipped = std::min(n_samples, begin_);
-    const std::int64_t kept = std::max<std::int64_t>(std::min(n_samples, end_) - skipped, 0);
-    audio_.samples.assign(static_cast<std::size_t>(kept * audio_.channels), 0.0F);
-    position_ = n_samples;
-  }
+  struct Layout {
+    AVChannelLayout value{};
 
-  /// Keeps what lies in [begin, end).
-  void keep(const float* samples, std::int64_t n_samples) {
-    const std::int64_t from = std::clamp(begin_ - position_, std::int64_t{0}, n_samples);
-    const std::int64_t to = std::clamp(end_ - position_, from, n_samples);
-    position_ += n_samples;
-    audio_.samples.insert(
-        audio_.samples.end(), samples + from * audio_.channels, samples + to * audio_.channels);
-    MMI_CHECK(
-        DataError,
-        static_cast<std::int64_t>(audio_.samples.size()) <= kMaxSamples,
-        "{}: more sound than the limit of 2^28 samples: read it in pieces by start_s and "
-        "max_duration_s",
-        path_);
-  }
+    Layout() = default;
 
-  ff::Quiet quiet_;
+    ~Layout() {
+      av_channel_layout_uninit(&value);
+    }
+
+    Layout(const Layout&) = delete;
+    Layout& operator=(const Layout&) = delete;
+  };
+
   std::filesystem::path path_;
   ff::Input input_;
   ff::Codec codec_;
+  ff::Packet packet_{av_packet_alloc()};
   ff::Frame frame_{av_frame_alloc()};
   ff::Swr resampler_;
+  Layout layout_;  ///< that the resampler expects, with format_ and rate_
+  int format_ = -1;
+  int rate_ = 0;
   int stream_ = -1;
-  std::int64_t begin_ = 0;
-  std::int64_t end_ = 0;
-  std::int64_t position_ = -1;  ///< samples decoded; -1 before the first frame
-  std::vector<float> buffer_;
-  Audio audio_;
+  Audio pending_;               ///< decoded, not yet read
+  std::int64_t to_drop_ = 0;    ///< samples per channel before start_s
+  std::int64_t timeline_ = -1;  ///< samples since the start of the file; -1 before the first frame
+  bool lost_ = false;           ///< something was refused since the last frame
+  bool ended_ = false;
 };
 
 }  // namespace
 
-Audio read_audio_by_ffmpeg(const std::filesystem::path& path, const AudioReadOptions& options) {
-  return AudioDecoder(path, options).decode();
+std::unique_ptr<AudioSource> open_by_ffmpeg(
+    const std::filesystem::path& path, const AudioReadOptions& options) {
+  return std::make_unique<FfmpegSource>(path, options);
 }
 
 }  // namespace mmi::io

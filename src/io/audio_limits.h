@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include "mmi/base/errors.h"
 #include "mmi/io/audio.h"
@@ -14,6 +13,18 @@ namespace mmi::io {
 constexpr int kMaxAudioChannels = 64;
 constexpr int kMaxSampleRateHz = 768'000;
 constexpr std::int64_t kMaxSamples = std::int64_t{1} << 28;
+constexpr int kMaxSecondsAtOnce = 600;
+
+/// Samples per channel that may be made up at the end of a truncated file.
+inline std::int64_t max_padding(int sample_rate_hz, int channels) {
+  return std::min(
+      std::int64_t{kMaxSecondsAtOnce} * sample_rate_hz, (std::int64_t{1} << 26) / channels);
+}
+
+/// Samples per channel that one call may return.
+inline std::int64_t max_length(int sample_rate_hz, int channels) {
+  return std::min(std::int64_t{kMaxSecondsAtOnce} * sample_rate_hz, kMaxSamples / channels);
+}
 
 inline void check_audio_format(
     const std::string& name, std::int64_t channels, std::int64_t sample_rate_hz) {
@@ -33,13 +44,7 @@ inline void check_audio_format(
       kMaxSampleRateHz);
 }
 
-/// First and last-plus-one sample that the options ask for, out of `length` per channel.
-inline std::pair<std::int64_t, std::int64_t> audio_range(
-    const std::string& name,
-    const AudioReadOptions& options,
-    std::int64_t length,
-    int sample_rate_hz,
-    int channels) {
+inline void check_audio_range(const std::string& name, const AudioReadOptions& options) {
   MMI_CHECK(
       ConfigError,
       options.start_s >= 0 && options.max_duration_s >= 0,
@@ -47,19 +52,6 @@ inline std::pair<std::int64_t, std::int64_t> audio_range(
       name,
       options.start_s,
       options.max_duration_s);
-  const auto last = static_cast<double>(length);
-  const double begin = std::min(last, std::round(options.start_s * sample_rate_hz));
-  const double end = std::min(last, begin + std::round(options.max_duration_s * sample_rate_hz));
-  const auto range = std::pair(static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
-  MMI_CHECK(
-      DataError,
-      (range.second - range.first) * channels <= kMaxSamples,
-      "{}: {:.0f} s of {} channels do not fit the limit of 2^28 samples: read it in pieces by "
-      "start_s and max_duration_s",
-      name,
-      static_cast<double>(range.second - range.first) / sample_rate_hz,
-      channels);
-  return range;
 }
 
 }  // namespace mmi::io

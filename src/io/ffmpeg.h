@@ -9,11 +9,13 @@ extern "C" {
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
+#include <libavutil/parseutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswresample/swresample.h>
 #include <libswscale/swscale.h>
 }
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -68,17 +70,40 @@ std::string error_text(int code);
 /// `DataError` "{path}: {what}: {error_text}" when code < 0.
 void check(int code, const std::filesystem::path& path, const char* what);
 
+/// The last message that FFmpeg logged in this thread, "" when there was none since the last call.
+std::string take_message();
+
+/// `DataError` unless `path` is a regular file that holds something.
+void check_file(const std::filesystem::path& path, const char* what);
+
 /// Opens a local media file: only the protocols file and pipe, no playlist formats, at most 32
 /// streams, 16 MiB of probing. `what` ("video", "sound file") completes the error's sentence.
-Input open_input(const std::filesystem::path& path, const char* what);
+Input open_input(const std::filesystem::path& path, const char* what, double timeout_s = 10);
 
 /// Index of the best stream of that type, -1 when there is none.
 int best_stream(const Input& input, AVMediaType type);
 
-/// An opened decoder for the stream; threads 0 = automatic.
-Codec open_decoder(const Input& input, int stream, const std::filesystem::path& path, int threads);
+/// An opened decoder for the stream, which refuses what it cannot decode correctly instead of
+/// making something up; threads 0 = automatic. `mismatches` counts wrong checksums that the decoder
+/// only logs.
+Codec open_decoder(
+    const Input& input,
+    int stream,
+    const std::filesystem::path& path,
+    int threads,
+    std::atomic<int>* mismatches = nullptr);
 
 /// Start of the container in AV_TIME_BASE units, 0 when unknown.
 std::int64_t start_time(const Input& input);
+
+/// Where the stream ends by what the file's headers say, in seconds from the start of the file;
+/// negative when they say nothing (an estimate from the bit rate does not count).
+double announced_end_s(const Input& input, int stream);
+
+/// Did the decoder mark the frame as damaged?
+bool is_marked_damaged(const AVFrame& frame);
+
+/// At most that much is made up at the end of a truncated file.
+constexpr double kMaxPadding_s = 600;
 
 }  // namespace mmi::io::ff

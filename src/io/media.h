@@ -1,10 +1,8 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 
 #include "mmi/base/errors.h"
-#include "mmi/io/audio.h"
 
 namespace mmi::io {
 
@@ -14,8 +12,5 @@ namespace mmi::io {
       "-DMMI_MEDIA=ON",
       what));
 }
-
-/// The best sound track of any container that FFmpeg knows.
-Audio read_audio_by_ffmpeg(const std::filesystem::path& path, const AudioReadOptions& options);
 
 }  // namespace mmi::io

@@ -23,7 +23,17 @@ VideoIndex::VideoIndex(ff::Input& input, int stream, const std::filesystem::path
   const ff::Packet packet(av_packet_alloc());
   std::int64_t last_duration = 0;
   int result = 0;
+  ff::take_message();
   while ((result = av_read_frame(input.get(), packet.get())) >= 0) {
+    if (const std::string message = ff::take_message(); !message.empty() && complaint_.empty()) {
+      complaint_ = format(
+          "{} is damaged near byte {}, before {:.3f} s: {}",
+          path,
+          packet->pos,
+          static_cast<double>(packet->pts - start_) *
+              av_q2d(input->streams[packet->stream_index]->time_base),
+          message);
+    }
     // Packets before the start of an edit list are decoded, but never shown.
     if (packet->stream_index == stream && !(packet->flags & AV_PKT_FLAG_DISCARD)) {
       MMI_CHECK(DataError, pts_.size() < kMaxFrames, "{} has more than 2e7 frames", path);
@@ -44,20 +54,63 @@ VideoIndex::VideoIndex(ff::Input& input, int stream, const std::filesystem::path
   has_times_ =
       has_times_ && !keys_.empty() && std::adjacent_find(pts_.begin(), pts_.end()) == pts_.end();
   const AVRational fps = av_guess_frame_rate(input.get(), input->streams[stream], nullptr);
+  pts_.shrink_to_fit();
+  keys_.shrink_to_fit();
   if (!has_times_) {
     make_up_times(fps);
+  } else {
+    if (last_duration <= 0) {
+      last_duration = fps.num > 0 ? av_rescale_q(1, av_inv_q(fps), time_base_) : 0;
+    }
+    end_ = pts_.back() + last_duration;
+    frame_ticks_ = std::max<std::int64_t>(last_duration, 1);
+  }
+  find_truncation(input, stream, result, path);
+}
+
+void VideoIndex::find_truncation(
+    const ff::Input& input, int stream, int result, const std::filesystem::path& path) {
+  const double announced = ff::announced_end_s(input, stream);
+  const double missing = announced - duration_s();
+  const double frame = static_cast<double>(frame_ticks_) * av_q2d(time_base_);
+  const bool read_to_end = result == AVERROR_EOF;
+  // Where the demuxer noticed nothing, the header may be a little off.
+  const double allowed = read_to_end ? std::max({2 * frame, 0.1, 0.01 * announced}) : frame / 2;
+  if (announced < 0 ? read_to_end : missing <= allowed) {
     return;
   }
-  if (last_duration <= 0) {
-    last_duration = fps.num > 0 ? av_rescale_q(1, av_inv_q(fps), time_base_) : 0;
+  if (announced > 0 && has_times_ && missing > 0) {
+    announced_end_ = start_ + std::llround(std::min(announced, 1e9) / av_q2d(time_base_));
   }
-  end_ = pts_.back() + last_duration;
+  truncation_ = format(
+      "{} is truncated or damaged: video stream {} can be read up to {:.3f} s{}{}",
+      path,
+      stream,
+      duration_s(),
+      announced < 0 ? "" : format(" of {:.3f} s", announced),
+      read_to_end ? "" : format(" ({})", ff::error_text(result)));
+}
+
+void VideoIndex::extend() {
+  const std::int64_t missing = (announced_end_ - end_ + frame_ticks_ / 2) / frame_ticks_;
+  MMI_CHECK(
+      DataError,
+      static_cast<double>(announced_end_ - end_) * av_q2d(time_base_) <= ff::kMaxPadding_s &&
+          missing + count() <= static_cast<std::int64_t>(kMaxFrames),
+      "{}; more than {} s are missing, which is too much to pad: use on_error skip",
+      truncation_,
+      ff::kMaxPadding_s);
+  for (std::int64_t i = 0; i < missing; ++i) {
+    pts_.push_back(end_);
+    end_ += frame_ticks_;
+  }
 }
 
 void VideoIndex::make_up_times(AVRational fps) {
   const AVRational rate = fps.num > 0 && fps.den > 0 ? fps : AVRational{25, 1};
   time_base_ = av_inv_q(rate);
   start_ = 0;
+  frame_ticks_ = 1;
   for (std::size_t i = 0; i < pts_.size(); ++i) {
     pts_[i] = static_cast<std::int64_t>(i);
   }

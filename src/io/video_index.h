@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "io/ffmpeg.h"
@@ -18,6 +19,23 @@ class VideoIndex {
 
   /// Reads `input` to its end; open another one for decoding.
   VideoIndex(ff::Input& input, int stream, const std::filesystem::path& path);
+
+  /// "" when the file holds what it announces, else the sentence that says what is missing.
+  const std::string& truncation() const {
+    return truncation_;
+  }
+
+  /// What the container's reader complained about first, as a sentence; "" when it did not.
+  const std::string& complaint() const {
+    return complaint_;
+  }
+
+  /// Adds frames up to the announced length.
+  void extend();
+
+  std::size_t bytes() const {
+    return sizeof *this + pts_.capacity() * sizeof pts_[0] + keys_.capacity() * sizeof keys_[0];
+  }
 
   std::int64_t count() const {
     return static_cast<std::int64_t>(pts_.size());
@@ -50,10 +68,16 @@ class VideoIndex {
 
  private:
   void make_up_times(AVRational fps);
+  void find_truncation(
+      const ff::Input& input, int stream, int result, const std::filesystem::path& path);
 
   AVRational time_base_;
   std::int64_t start_ = 0;  ///< of the file, in time_base_
   std::int64_t end_ = 0;
+  std::int64_t frame_ticks_ = 1;    ///< what the last frame lasts
+  std::int64_t announced_end_ = 0;  ///< by the headers, in time_base_; 0 when unknown
+  std::string truncation_;
+  std::string complaint_;
   bool has_times_ = true;
   std::vector<std::int64_t> pts_;
   std::vector<Key> keys_;

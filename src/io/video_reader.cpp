@@ -42,8 +42,18 @@ struct VideoReader::Impl {
     check_options();
     open();
     {
-      ff::Input scanned = ff::open_input(path, "video");
+      ff::Input scanned = ff::open_input(path, "video", options.open_timeout_s);
       index = std::make_unique<VideoIndex>(scanned, stream, path);
+    }
+    if (!index->complaint().empty()) {
+      report(index->complaint());
+    }
+    if (!index->truncation().empty()) {
+      damage.truncated = true;
+      report(index->truncation());
+      if (options.on_error == OnError::kPad) {
+        index->extend();
+      }
     }
     describe();
     converter = std::make_unique<FrameConverter>(path, options, turns);
@@ -60,28 +70,38 @@ struct VideoReader::Impl {
 
   void open() {
     codec.reset();
-    input = ff::open_input(path, "video");
+    input = ff::open_input(path, "video", options.open_timeout_s);
     stream = ff::best_stream(input, AVMEDIA_TYPE_VIDEO);
     MMI_CHECK(DataError, stream >= 0, "{} holds no video stream", path);
     const AVCodecParameters& parameters = *input->streams[stream]->codecpar;
-    MMI_CHECK(
-        DataError,
-        parameters.width > 0 && parameters.height > 0 && parameters.width <= kMaxSide &&
-            parameters.height <= kMaxSide &&
-            static_cast<std::int64_t>(parameters.width) * parameters.height <= kMaxPixels,
-        "{}: frames of {} x {} pixels are outside the limits (side 16384, 64 Mi pixels)",
-        path,
-        parameters.width,
-        parameters.height);
+    check_size(parameters.width, parameters.height);
     for (unsigned i = 0; i < input->nb_streams; ++i) {
       if (static_cast<int>(i) != stream) {
         input->streams[i]->discard = AVDISCARD_ALL;
       }
     }
-    codec = ff::open_decoder(input, stream, path, options.threads);
+    // With one thread it is known which packet an error belongs to.
+    const int threads = options.on_error == OnError::kRaise ? options.threads : 1;
+    codec = ff::open_decoder(input, stream, path, threads, &mismatches);
+    mismatches = 0;
     draining = false;
+    tainted = false;
+    settling = false;
+    must_open = false;
+    av_frame_unref(last_good.get());
     source = -1;
     counted = 0;
+  }
+
+  void check_size(int width, int height) const {
+    MMI_CHECK(
+        DataError,
+        width > 0 && height > 0 && width <= kMaxSide && height <= kMaxSide &&
+            static_cast<std::int64_t>(width) * height <= kMaxPixels,
+        "{}: frames of {} x {} pixels are outside the limits (side 16384, 64 Mi pixels)",
+        path,
+        width,
+        height);
   }
 
   void describe() {
@@ -108,23 +128,53 @@ struct VideoReader::Impl {
         ConfigError,
         options.width >= 0 && options.width <= kMaxSide && options.height >= 0 &&
             options.height <= kMaxSide && options.fps >= 0 && options.fps <= 1000 &&
-            options.threads >= 0 && options.threads <= 64 && options.start_s >= 0,
-        "{}: reading as {} x {} at {} fps from {} s with {} threads is not possible",
+            options.threads >= 0 && options.threads <= 64 && options.start_s >= 0 &&
+            options.open_timeout_s >= 0 && options.open_timeout_s <= 86400,
+        "{}: reading as {} x {} at {} fps from {} s with {} threads within {} s is not possible",
         path,
         options.width,
         options.height,
         options.fps,
         options.start_s,
-        options.threads);
+        options.threads,
+        options.open_timeout_s);
   }
 
   std::int64_t frame_count() const {
     return options.fps > 0 ? static_cast<std::int64_t>(picks.size()) : index->count();
   }
 
+  /// Throws what is wrong, or notes it when damage is to be skipped or padded.
+  void report(const std::string& what) {
+    if (options.on_error == OnError::kRaise) {
+      must_open = true;
+      must_seek = true;
+      throw DataError(what + ": on_error skip or pad reads the rest");
+    }
+    if (damage.first.empty()) {
+      damage.first = what;
+    }
+  }
+
+  void report_damage(const std::string& reason) {
+    tainted = true;
+    if (settling) {
+      // Frames shown before an open keyframe, whose references lie before the seek.
+      return;
+    }
+    ++damage.packets;
+    const std::int64_t frame = index->has_times() ? index->frame_at_or_after(fed_pts) : counted;
+    report(format(
+        "{}: video stream {} is damaged near {:.3f} s: {}",
+        path,
+        stream,
+        index->seconds(std::clamp<std::int64_t>(frame, 0, index->count() - 1)),
+        reason));
+  }
+
   /// Decodes one frame; false at the end of the file.
   bool decode() {
-    for (;;) {
+    for (int refused = 0;;) {
       const int got = avcodec_receive_frame(codec.get(), decoded.get());
       if (got >= 0) {
         const std::int64_t pts = decoded->best_effort_timestamp;
@@ -132,6 +182,14 @@ struct VideoReader::Impl {
                  : pts == AV_NOPTS_VALUE ? source + 1
                                          : index->frame_at_or_after(pts);
         ++counted;
+        tainted = tainted && !decoded->key_frame;
+        settling = false;
+        if (ff::is_marked_damaged(*decoded)) {
+          report_damage("the decoder marked a frame as corrupt");
+        } else if (mismatches.exchange(0) > 0) {
+          report_damage("a checksum is wrong");
+        }
+        check_size(decoded->width, decoded->height);
         return true;
       }
       if (got == AVERROR_EOF) {
@@ -139,7 +197,15 @@ struct VideoReader::Impl {
         return false;
       }
       if (got != AVERROR(EAGAIN)) {
-        ff::check(got, path, "decoding failed");
+        report_damage(ff::error_text(got));
+        // Decoders that never come to an end are not waited for.
+        MMI_CHECK(
+            DataError,
+            ++refused < 1000,
+            "{}: the decoder refuses everything: {}",
+            path,
+            ff::error_text(got));
+        continue;
       }
       feed();
     }
@@ -149,19 +215,28 @@ struct VideoReader::Impl {
     const int read = av_read_frame(input.get(), packet.get());
     if (read < 0) {
       draining = true;
-      ff::check(avcodec_send_packet(codec.get(), nullptr), path, "decoding failed");
+      const int sent = avcodec_send_packet(codec.get(), nullptr);
+      if (sent != AVERROR_EOF) {
+        ff::check(sent, path, "decoding failed");
+      }
       return;
     }
     int sent = 0;
     if (packet->stream_index == stream) {
+      fed_pts = packet->pts;
       sent = avcodec_send_packet(codec.get(), packet.get());
     }
     av_packet_unref(packet.get());
-    ff::check(sent, path, "decoding failed");
+    if (sent < 0) {
+      report_damage(ff::error_text(sent));
+    }
   }
 
   /// Makes decoding forward lead to frame `wanted`, from the nearest keyframe.
   void approach(std::int64_t wanted) {
+    if (must_open) {
+      open();
+    }
     if (source == wanted) {
       return;
     }
@@ -181,6 +256,9 @@ struct VideoReader::Impl {
     if (result >= 0) {
       avcodec_flush_buffers(codec.get());
       draining = false;
+      tainted = false;
+      settling = true;
+      av_frame_unref(last_good.get());
       // Some demuxers land behind what was asked; only decoding from the start is then exact.
       if (decode() && source <= wanted) {
         return;
@@ -189,33 +267,82 @@ struct VideoReader::Impl {
     open();
   }
 
+  bool is_good() const {
+    return source >= 0 && !tainted;
+  }
+
+  /// Decodes until frame `wanted` or a later one is there; false when there is none.
+  bool decode_up_to(std::int64_t wanted) {
+    const bool skips = options.on_error == OnError::kSkip;
+    while (source < wanted || (skips && tainted)) {
+      if (options.on_error == OnError::kPad && is_good()) {
+        av_frame_unref(last_good.get());
+        ff::check(av_frame_ref(last_good.get(), decoded.get()), path, "keeping a frame");
+      }
+      if (!decode()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void convert(const AVFrame* from) {
+    if (from->width > 0) {
+      converter->convert(*from, converted);
+    } else {
+      converted.width = out_width;
+      converted.height = out_height;
+      converted.channels = options.color == Color::kGray ? 1 : 3;
+      converted.data.assign(
+          static_cast<std::size_t>(out_width) * static_cast<std::size_t>(out_height) *
+              static_cast<std::size_t>(converted.channels),
+          0);
+    }
+  }
+
   bool next(VideoFrame& frame) {
     if (cursor >= frame_count()) {
       return false;
     }
     const bool resampled = options.fps > 0;
-    const std::int64_t wanted = resampled ? picks[static_cast<std::size_t>(cursor)] : cursor;
+    std::int64_t wanted = resampled ? picks[static_cast<std::size_t>(cursor)] : cursor;
     if (converted_source != wanted) {
       if (must_seek) {
         approach(wanted);
         must_seek = false;
       }
-      while (source < wanted) {
-        if (!decode()) {
-          cursor = frame_count();
+      const bool found = decode_up_to(wanted);
+      if (options.on_error == OnError::kPad) {
+        converted.valid = found && source == wanted && is_good();
+        convert(converted.valid ? decoded.get() : last_good.get());
+      } else if (!found) {
+        damage.left_out += options.on_error == OnError::kSkip ? frame_count() - cursor : 0;
+        cursor = frame_count();
+        return false;
+      } else {
+        const std::int64_t before = cursor;
+        if (!resampled) {
+          // A frame that the decoder left out shifts nothing: indices follow the times.
+          cursor = std::min(std::max(cursor, source), frame_count() - 1);
+        } else if (options.on_error == OnError::kSkip) {
+          while (cursor < frame_count() && picks[static_cast<std::size_t>(cursor)] < source) {
+            ++cursor;
+          }
+        }
+        damage.left_out += options.on_error == OnError::kSkip ? cursor - before : 0;
+        if (cursor >= frame_count()) {
           return false;
         }
+        wanted = resampled ? picks[static_cast<std::size_t>(cursor)] : cursor;
+        converter->convert(*decoded, converted);
       }
-      converter->convert(*decoded, converted);
       converted_source = wanted;
     }
-    if (!resampled) {
-      // A frame that the decoder left out shifts nothing: indices follow the times.
-      cursor = std::min(std::max(cursor, source), frame_count() - 1);
-    }
+    damage.padded += converted.valid ? 0 : 1;
     frame.height = converted.height;
     frame.width = converted.width;
     frame.channels = converted.channels;
+    frame.valid = converted.valid;
     frame.index = cursor;
     frame.pts_s = resampled ? static_cast<double>(cursor) / options.fps : index->seconds(cursor);
     if (resampled) {
@@ -254,9 +381,12 @@ struct VideoReader::Impl {
   VideoOptions options;
   VideoInfo info;
   ff::Input input;
+  std::atomic<int> mismatches{0};  ///< outlives the decoder, which counts in it
   ff::Codec codec;
   ff::Packet packet{av_packet_alloc()};
   ff::Frame decoded{av_frame_alloc()};
+  ff::Frame last_good{av_frame_alloc()};  ///< for kPad
+  Damage damage;
   std::unique_ptr<VideoIndex> index;
   std::unique_ptr<FrameConverter> converter;
   std::vector<std::int64_t> picks;
@@ -265,12 +395,16 @@ struct VideoReader::Impl {
   std::int64_t cursor = 0;   ///< the next frame to deliver
   std::int64_t source = -1;  ///< the frame in `decoded`
   std::int64_t counted = 0;  ///< frames decoded since the opening
+  std::int64_t fed_pts = 0;  ///< of the last packet
   int stream = -1;
   int turns = 0;
   int out_width = 0;
   int out_height = 0;
   bool draining = false;
   bool must_seek = false;
+  bool must_open = false;  ///< an error left the decoder somewhere
+  bool tainted = false;    ///< damage since the last keyframe
+  bool settling = false;   ///< no frame yet since a seek
 };
 
 VideoReader::VideoReader(const std::filesystem::path& path, const VideoOptions& options)
@@ -300,6 +434,14 @@ std::int64_t VideoReader::frame_count() const {
   return impl_->frame_count();
 }
 
+const Damage& VideoReader::damage() const {
+  return impl_->damage;
+}
+
+std::size_t VideoReader::index_bytes() const {
+  return impl_->index->bytes() + impl_->picks.capacity() * sizeof(std::int64_t);
+}
+
 bool VideoReader::next(VideoFrame& frame) {
   const ff::Quiet quiet;
   return impl_->next(frame);
@@ -315,6 +457,7 @@ void VideoReader::seek_time(double time_s) {
 #else
 struct VideoReader::Impl {
   VideoInfo info;
+  Damage damage;
 };
 
 VideoReader::VideoReader(const std::filesystem::path& path, const VideoOptions&) {
@@ -342,6 +485,14 @@ double VideoReader::fps() const {
 }
 
 std::int64_t VideoReader::frame_count() const {
+  return 0;
+}
+
+const Damage& VideoReader::damage() const {
+  return impl_->damage;
+}
+
+std::size_t VideoReader::index_bytes() const {
   return 0;
 }
 

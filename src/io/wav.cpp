@@ -1,10 +1,14 @@
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <functional>
 #include <string>
 
 #include "io/audio_limits.h"
+#include "io/audio_source.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/io/audio.h"
@@ -82,45 +86,70 @@ Format parse_format(Bytes chunk, const std::string& name) {
   return found;
 }
 
-/// The chunks 'fmt ' and 'data'; others are skipped.
-std::pair<Format, Bytes> find_chunks(Bytes file, const std::string& name) {
+/// Bytes of a file or of memory.
+struct Storage {
+  std::uint64_t size = 0;
+  /// Fills `to`, which lies inside.
+  std::function<void(std::uint64_t offset, std::span<std::uint8_t> to)> fetch;
+
+  template <std::size_t n>
+  std::array<std::uint8_t, n> at(std::uint64_t offset) const {
+    std::array<std::uint8_t, n> bytes{};
+    fetch(offset, bytes);
+    return bytes;
+  }
+};
+
+struct Layout {
+  Format format;
+  std::uint64_t begin = 0;      ///< of the samples
+  std::uint64_t announced = 0;  ///< bytes of samples
+  std::uint64_t present = 0;    ///< of them in the file
+};
+
+/// Walks over the chunks; those other than 'fmt ' and 'data' are skipped.
+Layout find_samples(const Storage& file, const std::string& name, bool may_be_truncated) {
+  constexpr std::uint64_t kMaxFormatBytes = 200;
+  const auto start = file.size >= 12 ? file.at<12>(0) : std::array<std::uint8_t, 12>{};
   MMI_CHECK(
       DataError,
-      file.size() >= 12 && is(file, 0, "RIFF") && is(file, 8, "WAVE"),
+      is(start, 0, "RIFF") && is(start, 8, "WAVE"),
       "{} is not a WAV file: it does not begin with 'RIFF....WAVE'",
       name);
-  Format format_found;
-  std::size_t position = 12;
-  while (file.size() - position >= 8) {
-    const bool is_data = is(file, position, "data");
-    std::uint64_t size = little(file, position + 4, 4);
-    const std::size_t left = file.size() - position - 8;
+  Layout found;
+  std::uint64_t position = 12;
+  while (position <= file.size && file.size - position >= 8) {
+    const auto head = file.at<8>(position);
+    const bool is_data = is(head, 0, "data");
+    std::uint64_t size = little(head, 4, 4);
+    const std::uint64_t left = file.size - position - 8;
     // A writer that could not seek back leaves this mark: the data lasts to the end.
     if (is_data && size == 0xFFFFFFFFU) {
       size = left;
     }
     MMI_CHECK(
         DataError,
-        size <= left,
+        size <= left || (is_data && may_be_truncated),
         "{}: the chunk at byte {} should have {} bytes, but the file ends after {}: it is "
         "truncated",
         name,
         position,
         size,
         left);
-    const Bytes chunk = file.subspan(position + 8, size);
-    if (is(file, position, "fmt ")) {
-      format_found = parse_format(chunk, name);
+    if (is(head, 0, "fmt ")) {
+      std::vector<std::uint8_t> chunk(std::min(size, kMaxFormatBytes));
+      file.fetch(position + 8, chunk);
+      found.format = parse_format(chunk, name);
     } else if (is_data) {
       MMI_CHECK(
-          DataError, format_found.kind != 0, "{}: no 'fmt ' chunk before the data chunk", name);
-      return {format_found, chunk};
+          DataError, found.format.kind != 0, "{}: no 'fmt ' chunk before the data chunk", name);
+      found.begin = position + 8;
+      found.announced = size;
+      found.present = std::min(size, left);
+      return found;
     }
     // Chunks begin at even offsets.
     position += 8 + size + (size & 1);
-    if (position > file.size()) {
-      break;
-    }
   }
   throw DataError(format("{}: no data chunk: the file is truncated", name));
 }
@@ -215,21 +244,89 @@ std::vector<std::uint8_t> encode(
 
 }  // namespace
 
+namespace {
+
+class WavSource : public AudioSource {
+ public:
+  WavSource(Storage file, std::string name, const AudioReadOptions& options)
+      : AudioSource(options),
+        file_(std::move(file)),
+        name_(std::move(name)),
+        layout_(find_samples(file_, name_, options.on_error != OnError::kRaise)) {
+    sample_rate_hz = layout_.format.sample_rate_hz;
+    channels = layout_.format.channels;
+    block_ = layout_.format.sample_bytes() * static_cast<std::size_t>(channels);
+    present_ = static_cast<std::int64_t>(layout_.present / block_);
+    announced = static_cast<std::int64_t>(layout_.announced / block_);
+    if (present_ < announced) {
+      damage.truncated = true;
+      report(format(
+          "{}: the file ends at {:.3f} s of {:.3f} s: it is truncated",
+          name_,
+          static_cast<double>(present_) / sample_rate_hz,
+          static_cast<double>(announced) / sample_rate_hz));
+      announced = std::min(announced, present_ + max_padding(sample_rate_hz, channels));
+    }
+    position_ = std::min(announced, first_sample());
+  }
+
+  void read(std::int64_t n, Audio& out) override {
+    n = std::min(n, announced - position_);
+    const std::int64_t here = std::clamp(present_ - position_, std::int64_t{0}, n);
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(here) * block_);
+    file_.fetch(layout_.begin + static_cast<std::uint64_t>(position_) * block_, bytes);
+    const std::size_t before = out.samples.size();
+    out.samples.resize(before + static_cast<std::size_t>(here * channels));
+    const std::uint8_t* from = bytes.data();
+    for (std::size_t i = before; i < out.samples.size(); ++i) {
+      out.samples[i] = decode(from, layout_.format.kind, layout_.format.bits);
+      from += layout_.format.sample_bytes();
+    }
+    stand_in(n - here, out);
+    position_ += n;
+  }
+
+ private:
+  Storage file_;
+  std::string name_;
+  Layout layout_;
+  std::size_t block_ = 1;
+  std::int64_t present_ = 0;
+  std::int64_t position_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<AudioSource> open_wav(
+    const std::filesystem::path& path, const AudioReadOptions& options) {
+  const std::shared_ptr<std::FILE> file(std::fopen(path.c_str(), "rb"), [](std::FILE* opened) {
+    if (opened != nullptr) {
+      std::fclose(opened);
+    }
+  });
+  MMI_CHECK(DataError, file != nullptr, "{} cannot be opened: {}", path, std::strerror(errno));
+  const auto fetch = [file, path](std::uint64_t offset, std::span<std::uint8_t> to) {
+    MMI_CHECK(
+        DataError,
+        ::fseeko(file.get(), static_cast<off_t>(offset), SEEK_SET) == 0 &&
+            std::fread(to.data(), 1, to.size(), file.get()) == to.size(),
+        "{} cannot be read at byte {}: {}",
+        path,
+        offset,
+        std::ferror(file.get()) ? std::strerror(errno) : "it became shorter meanwhile");
+  };
+  return std::make_unique<WavSource>(
+      Storage{std::filesystem::file_size(path), fetch}, path.string(), options);
+}
+
 Audio parse_wav(
     std::span<const std::uint8_t> bytes, const std::string& name, const AudioReadOptions& options) {
-  const auto [found, data] = find_chunks(bytes, name);
-  const std::size_t block = found.sample_bytes() * static_cast<std::size_t>(found.channels);
-  const auto length = static_cast<std::int64_t>(data.size() / block);
-  const auto [begin, end] =
-      audio_range(name, options, length, found.sample_rate_hz, found.channels);
-  Audio audio{found.sample_rate_hz, found.channels, {}};
-  audio.samples.resize(static_cast<std::size_t>(end - begin) * found.channels);
-  const std::uint8_t* from = data.data() + static_cast<std::size_t>(begin) * block;
-  for (float& sample : audio.samples) {
-    sample = decode(from, found.kind, found.bits);
-    from += found.sample_bytes();
-  }
-  return audio;
+  check_audio_range(name, options);
+  const auto fetch = [bytes](std::uint64_t offset, std::span<std::uint8_t> to) {
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), to.size(), to.begin());
+  };
+  WavSource source(Storage{bytes.size(), fetch}, name, options);
+  return read_at_once(source, name, options);
 }
 
 std::vector<std::uint8_t> encode_wav(const Audio& audio, WavType type) {

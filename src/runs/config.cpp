@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 #include <torch/cuda.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "mmi/base/errors.h"
 
@@ -109,9 +111,21 @@ std::filesystem::path find_config(const std::string& name) {
       name));
 }
 
-std::shared_ptr<const Stage> resolve(
-    const std::string& name, const std::vector<std::string>& overrides) {
+namespace {
+
+/// `open`: the stages on the way here, to find a circle.
+std::shared_ptr<const Stage> resolve_below(
+    const std::string& name,
+    const std::vector<std::string>& overrides,
+    std::vector<std::pair<std::filesystem::path, std::vector<std::string>>>& open) {
   const std::filesystem::path file = find_config(name);
+  const std::pair here(std::filesystem::weakly_canonical(file), overrides);
+  MMI_CHECK(
+      ConfigError,
+      std::find(open.begin(), open.end(), here) == open.end(),
+      "{}: its `needs:` lead back to itself",
+      file.string());
+  open.push_back(here);
   auto stage = std::make_shared<Stage>();
   stage->file = file;
   stage->tree = config::load(file, overrides);
@@ -128,9 +142,19 @@ std::shared_ptr<const Stage> resolve(
         "device=" + stage->config.device,
         format("threads={}", stage->config.threads)};
     inherited.insert(inherited.end(), need.overrides.begin(), need.overrides.end());
-    stage->parents[name] = resolve((file.parent_path() / need.config).string(), inherited);
+    stage->parents[name] =
+        resolve_below((file.parent_path() / need.config).string(), inherited, open);
   }
+  open.pop_back();
   return stage;
+}
+
+}  // namespace
+
+std::shared_ptr<const Stage> resolve(
+    const std::string& name, const std::vector<std::string>& overrides) {
+  std::vector<std::pair<std::filesystem::path, std::vector<std::string>>> open;
+  return resolve_below(name, overrides, open);
 }
 
 }  // namespace mmi::runs

@@ -211,6 +211,63 @@ TEST(Config, DeepNestingIsRefused) {
   EXPECT_NE(error_of("a: " + std::string(100, '[')).find("nested deeper"), std::string::npos);
 }
 
+TEST(Config, HostileTextGetsOneSentence) {
+  const auto expect = [](const std::string& text, const std::string& part) {
+    const std::string error = error_of(text);
+    EXPECT_NE(error.find(part), std::string::npos) << error.substr(0, 300);
+    EXPECT_LT(error.size(), 300U);
+  };
+  const auto repeat = [](const std::string& part, int n) {
+    std::string text;
+    for (int i = 0; i < n; ++i) {
+      text += part;
+    }
+    return text;
+  };
+  expect(repeat("- ", 400'000) + "1", "nested deeper");
+  expect(repeat("? ", 400'000) + "1", "nested deeper");
+  expect(repeat("{a: ", 200'000), "nested deeper");
+  std::string stairs;
+  for (int i = 0; i < 1000; ++i) {
+    stairs += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
+  }
+  expect(stairs, "nested deeper");
+  // Ten aliases of ten aliases of …: 1e9 values of a few lines.
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    bomb += format("a{}: &a{} [{}*a{}]\n", i, i, repeat(format("*a{}, ", i - 1), 9), i - 1);
+  }
+  expect(bomb, "more than 100000 values");
+  expect("a: &a [*a]\n", "a.yaml:1");
+  expect(std::string((1 << 20) + 1, ' '), "larger than 1048576 bytes");
+  expect("a: [1\nb: 2\n", "a.yaml:2");
+  expect(std::string("a: \xFF\xFE\x00\x01", 7), "a.yaml");
+}
+
+TEST(Config, AMapOfManyKeysIsReadInTime) {
+  std::string text;
+  for (int i = 0; i < 90'000; ++i) {
+    text += format("k{}: 1\n", i);
+  }
+  EXPECT_EQ(config::parse_yaml(text, "a.yaml").members.size(), 90'000U);
+}
+
+TEST_F(ConfigFiles, DefaultsThatMultiplyAreRefused) {
+  for (int i = 0; i < 12; ++i) {
+    write(format("{}.yaml", i), format("defaults: [{}.yaml, {}.yaml]\n", i + 1, i + 1));
+  }
+  write("12.yaml", "steps: 1\n");
+  try {
+    config::load(folder_ / "0.yaml", {});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("more than 100 files"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(config::load(write("list.yaml", "defaults: [{a: 1}]\n"), {}), ConfigError);
+  EXPECT_THROW(config::load(folder_, {}), ConfigError) << "a directory";
+}
+
 TEST_F(ConfigFiles, LayersAreDefaultsFilePresetCommandLine) {
   write("base.yaml", "steps: 1\ninner: {rate: 0.1}\npresets: {smoke: {steps: 2, flag: true}}\n");
   const fs::path top = write("top.yaml", "defaults: [base.yaml]\ninner: {sizes: [9, 8]}\n");

@@ -150,5 +150,18 @@ TEST_F(StoreTest, WrongSettingsAreFoundBeforeAnythingRuns) {
   }
 }
 
+TEST_F(StoreTest, ACircleOfNeedsIsNamed) {
+  std::ofstream(root_ / "hen.yaml") << "needs: {egg: {config: egg.yaml}}\ntask: {name: test/toy}\n";
+  std::ofstream(root_ / "egg.yaml")
+      << "needs: {hen: {config: hen.yaml, overrides: [seed=3]}}\ntask: {name: test/toy}\n";
+  try {
+    stage("hen.yaml");
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("`needs:` lead back to itself"), std::string::npos)
+        << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace mmi::runs

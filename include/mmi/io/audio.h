@@ -3,19 +3,30 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/io/damage.h"
 
 namespace mmi::io {
+
+/// Samples begin <= i < end of each channel.
+struct SampleRange {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  bool operator==(const SampleRange&) const = default;
+};
 
 /// Interleaved samples, nominally in [-1, 1].
 struct Audio {
   int sample_rate_hz = 0;
   int channels = 1;
   std::vector<float> samples;
+  std::vector<SampleRange> invalid = {};  ///< where silence stands in for damaged sound (kPad)
 
   /// Samples per channel.
   std::int64_t length() const {
@@ -30,14 +41,45 @@ struct Audio {
 struct AudioReadOptions {
   double start_s = 0;
   double max_duration_s = std::numeric_limits<double>::infinity();
+  OnError on_error = OnError::kRaise;
 };
 
 /// Reads a sound file. `.wav` by our own bounded parser (PCM 8, 16, 24, 32 bits and float 32, 64),
 /// FLAC, Ogg, AIFF and others by libsndfile; mp3, m4a and the sound of videos by FFmpeg (a track
 /// that begins later than its video is padded with silence). Integers are divided by 2^(bits-1).
-/// Limits: 64 channels, 1 to 768,000 Hz, 2^28 samples in memory (read long files in pieces).
-/// `DataError` with the path; `NotBuiltError` for all but `.wav` without MMI_MEDIA.
-MMI_API Audio read_audio(const std::filesystem::path& path, const AudioReadOptions& options = {});
+/// Limits: 64 channels, 1 to 768,000 Hz, 600 s and 2^28 samples at once (`AudioReader` streams
+/// longer files). `DataError` with the path; `NotBuiltError` for all but `.wav` without MMI_MEDIA.
+MMI_API Audio read_audio(
+    const std::filesystem::path& path,
+    const AudioReadOptions& options = {},
+    Damage* damage = nullptr);
+
+/// Reads what `read_audio` reads piece by piece, in memory that does not grow with the file. Not
+/// thread-safe.
+///   AudioReader reader("long.flac");
+///   for (Audio piece; reader.next(piece, 10.0);) ...
+class MMI_API AudioReader {
+ public:
+  explicit AudioReader(const std::filesystem::path& path, const AudioReadOptions& options = {});
+  ~AudioReader();
+  AudioReader(AudioReader&&) noexcept;
+  AudioReader& operator=(AudioReader&&) noexcept;
+
+  int sample_rate_hz() const;
+  int channels() const;
+
+  /// As the file announces it, without decoding; 0 when it does not.
+  double duration_s() const;
+
+  /// The next `seconds` (0 < seconds <= 600), less at the end; false when nothing is left.
+  bool next(Audio& piece, double seconds);
+
+  const Damage& damage() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 enum class WavType { kPcm16, kPcm24, kPcm32, kFloat32 };
 

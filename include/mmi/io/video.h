@@ -10,6 +10,7 @@
 
 #include "mmi/base/api.h"
 #include "mmi/io/audio.h"
+#include "mmi/io/damage.h"
 #include "mmi/io/image.h"
 
 // All classes and functions here need MMI_MEDIA (FFmpeg, OpenCV), else they throw `NotBuiltError`.
@@ -42,7 +43,9 @@ struct VideoOptions {
   Color color = Color::kRgb;  ///< gray equals PIL's "L" of the RGB within rounding
   double fps = 0;             ///< > 0: resample in time as ffmpeg's fps filter (round=near) does
   double start_s = 0;
-  int threads = 0;  ///< of the decoder; 0 = automatic
+  int threads = 0;  ///< of the decoder; 0 = automatic; on_error skip and pad use one
+  OnError on_error = OnError::kRaise;
+  double open_timeout_s = 10;  ///< for finding out what the file holds
 };
 
 struct VideoFrame {
@@ -52,9 +55,11 @@ struct VideoFrame {
   int width = 0;
   int channels = 0;
   std::vector<std::uint8_t> data;  ///< (H, W, C), 0..255
+  bool valid = true;  ///< false: an earlier frame (or black) stands in for a damaged one (kPad)
 };
 
-/// Streams a video from disk, decoding one frame at a time. Not thread-safe.
+/// Limits: 32 streams, side 16,384, 64 Mi pixels, 2e7 frames. Streams a video from disk, decoding
+/// one frame at a time. Not thread-safe.
 ///   VideoReader reader("a.mp4", {.width = 900, .height = 100, .color = Color::kGray, .fps = 25});
 ///   for (VideoFrame frame; reader.next(frame);) ...
 class MMI_API VideoReader {
@@ -72,6 +77,12 @@ class MMI_API VideoReader {
   int channels() const;
   double fps() const;
   std::int64_t frame_count() const;
+
+  /// Counts grow with `next`; a frame read twice counts twice.
+  const Damage& damage() const;
+
+  /// Memory that the table of frame times takes.
+  std::size_t index_bytes() const;
 
   /// False at the end; `frame` is then unchanged. Its memory is reused.
   bool next(VideoFrame& frame);
