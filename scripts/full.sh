@@ -2,10 +2,12 @@
 # Everything: the tests, then what is too slow for each change. Usage: bash scripts/full.sh [STAGE…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-stages=(tests gcc notebooks quickstart)
+stages=(tests faults gcc notebooks quickstart)
 source scripts/stages.sh
 
 stage_tests() { bash scripts/test.sh; }
+
+stage_faults() { bash scripts/faults.sh; }
 
 stage_gcc() {
   cmake --preset gcc

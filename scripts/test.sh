@@ -2,7 +2,7 @@
 # Sets up, then runs every test and gate. Usage: bash scripts/test.sh [STAGE…] (default: all of them, in this order).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-stages=(layers format ruff mypy units pytest asan core smoke wheel consumer)
+stages=(layers format ruff mypy units pytest faults asan core smoke wheel consumer)
 source scripts/stages.sh
 
 cpp_files() { git ls-files -co --exclude-standard '*.h' '*.cpp' '*.cu' ':!third_party'; }
@@ -21,6 +21,9 @@ stage_mypy() { .venv/bin/mypy --strict python/mmi; }
 stage_units() { ctest --test-dir build/release --no-tests=error --output-on-failure -j2; }
 
 stage_pytest() { .venv/bin/python -m pytest -q python/tests; }
+
+# Kills, full disks and bad input: a seeded share of them.
+stage_faults() { bash scripts/faults.sh --quick; }
 
 # The torch-free rooms again, under address and undefined-behaviour sanitizers.
 stage_asan() {
