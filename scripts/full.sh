@@ -2,7 +2,7 @@
 # Everything: the tests, then what is too slow for each change. Usage: bash scripts/full.sh [STAGE…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-stages=(tests faults gcc notebooks quickstart)
+stages=(tests faults gcc tsan asan_torch fuzz mutate long_media notebooks quickstart)
 source scripts/stages.sh
 
 stage_tests() { bash scripts/test.sh; }
@@ -14,6 +14,32 @@ stage_gcc() {
   cmake --build --preset gcc
   ctest --test-dir build/gcc --no-tests=error --output-on-failure -j2
 }
+
+# Threads: prefetcher, logger and the parsers, without what is not instrumented.
+stage_tsan() {
+  cmake --preset tsan
+  cmake --build --preset tsan
+  TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/tsan --no-tests=error --output-on-failure -j2
+}
+
+# The rooms above io under ASan and UBSan. LibTorch is not instrumented: its containers cannot be checked, and what it
+# keeps until the end is listed in tests/lsan.supp.
+stage_asan_torch() {
+  cmake --preset asan-torch
+  cmake --build --preset asan-torch
+  ASAN_OPTIONS=detect_container_overflow=0 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 \
+    ctest --test-dir build/asan-torch --no-tests=error --output-on-failure -j2 --timeout 600
+}
+
+stage_fuzz() { bash scripts/fuzz.sh 20; }
+
+# Damaged media; 10,000 files a format are the figure to reach before a release.
+stage_mutate() {
+  cmake --build --preset release --target mutate_media
+  build/release/tests/mutate_media --count 1000
+}
+
+stage_long_media() { bash scripts/long_media.sh 60; }
 
 stage_notebooks() { .venv/bin/python scripts/run_notebooks.py python/notebooks/*.ipynb; }
 

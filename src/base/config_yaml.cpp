@@ -2,6 +2,7 @@
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -93,8 +94,42 @@ struct Reader {
   }
 };
 
+/// Length of the valid UTF-8 sequence that begins the text; 0 when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = byte(0);
+  const std::size_t n = first < 0x80   ? 1
+                        : first < 0xC2 ? 0
+                        : first < 0xE0 ? 2
+                        : first < 0xF0 ? 3
+                                       : 4;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) {
+      return 0;
+    }
+  }
+  // Overlong forms, surrogates and what lies beyond U+10FFFF.
+  const unsigned second = byte(1);
+  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F) ||
+                     first > 0xF4;
+  return wrong ? 0 : n;
+}
+
 void guard(std::string_view text, const std::string& name) {
   MMI_CHECK(ConfigError, text.size() <= kMaxBytes, "{}: larger than {} bytes", name, kMaxBytes);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t n = utf8_length(text.substr(at));
+    MMI_CHECK(
+        ConfigError,
+        n > 0,
+        "{}:{}: not UTF-8 text",
+        name,
+        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    at += n;
+  }
   // yaml-cpp recurses on flow collections, so their depth is bounded before it sees them.
   int depth = 0;
   for (const char c : text) {

@@ -207,6 +207,7 @@ struct VideoReader::Impl {
             ff::error_text(got));
         continue;
       }
+      refused = 0;
       feed();
     }
   }

@@ -241,7 +241,9 @@ TEST(Config, HostileTextGetsOneSentence) {
   expect("a: &a [*a]\n", "a.yaml:1");
   expect(std::string((1 << 20) + 1, ' '), "larger than 1048576 bytes");
   expect("a: [1\nb: 2\n", "a.yaml:2");
-  expect(std::string("a: \xFF\xFE\x00\x01", 7), "a.yaml");
+  expect("a: 1\nb: \xFF\xFE\n", "a.yaml:2: not UTF-8 text");
+  expect("b: \xED\xA0\x80\n", "a.yaml:1: not UTF-8 text");
+  expect("b: \xC0\x80\n", "a.yaml:1: not UTF-8 text");
 }
 
 TEST(Config, AMapOfManyKeysIsReadInTime) {

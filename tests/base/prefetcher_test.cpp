@@ -5,6 +5,8 @@
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
+#include <string>
+#include <thread>
 
 namespace mmi {
 namespace {
@@ -57,6 +59,59 @@ TEST(Prefetcher, ErrorsSurfaceAtTheirTicketAndTheNextOnesStillCome) {
   EXPECT_EQ(source.next(), 1);
   EXPECT_THROW(source.next(), std::runtime_error);
   EXPECT_EQ(source.next(), 3);
+}
+
+TEST(Prefetcher, ManyWorkersWithErrorsAndEarlyEndsLoseNothing) {
+  // For ThreadSanitizer above all: destruction while workers compute, wait for room or throw.
+  std::atomic<std::int64_t> alive{0};
+
+  struct Counted {
+    explicit Counted(std::atomic<std::int64_t>& counter, std::int64_t number)
+        : counter_(&counter), value(number) {
+      ++*counter_;
+    }
+
+    Counted(Counted&& other) noexcept : counter_(other.counter_), value(other.value) {
+      ++*counter_;
+    }
+
+    Counted(const Counted&) = delete;
+
+    ~Counted() {
+      --*counter_;
+    }
+
+    std::atomic<std::int64_t>* counter_;
+    std::int64_t value;
+  };
+
+  for (int round = 0; round < 60; ++round) {
+    const int workers = 1 + round % 6;
+    const int depth = 1 + round % 9;
+    const int taken = (round * 7) % 40;
+    Prefetcher<Counted> source(
+        [&](std::int64_t ticket) {
+          if (ticket % 11 == 3) {
+            throw std::runtime_error(std::to_string(ticket));
+          }
+          if (ticket % 5 == round % 5) {
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+          }
+          return Counted(alive, ticket);
+        },
+        0,
+        workers,
+        depth);
+    for (std::int64_t ticket = 0; ticket < taken; ++ticket) {
+      try {
+        ASSERT_EQ(source.next().value, ticket);
+        ASSERT_NE(ticket % 11, 3);
+      } catch (const std::runtime_error& error) {
+        ASSERT_EQ(error.what(), std::to_string(ticket));
+      }
+    }
+  }
+  EXPECT_EQ(alive, 0);
 }
 
 }  // namespace
