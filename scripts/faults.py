@@ -19,10 +19,13 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -75,13 +78,21 @@ ROLL2MIDI = Subject(
 )
 
 
+Job = Callable[[], None]
+
+
 class Report:
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self.counts: dict[str, int] = {}
         self.failures: list[str] = []
         self.start = time.monotonic()
 
     def case(self, kind: str, name: str, problems: list[str]) -> None:
+        with self.lock:
+            self._note(kind, name, problems)
+
+    def _note(self, kind: str, name: str, problems: list[str]) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if problems:
             self.failures.append(f"{kind}: {name}: " + "; ".join(problems))
@@ -213,22 +224,18 @@ def kills(
     each: int,
     anywhere: int,
     parents: Path | None,
-) -> None:
+) -> list[Job]:
     undisturbed, trace = reference
-    chosen = list(points(trace, rng, each))
-    chosen += [
-        f"*@{n}" for n in sorted(rng.sample(range(1, len(trace)), min(anywhere, len(trace))))
-    ]
-    for index, point in enumerate(chosen):
-        training = Training(subject, root / f"kill{index}", parents)
+
+    def one(name: str, point: str, again: str) -> None:
+        training = Training(subject, root / name, parents)
         problems = []
         done = training.train(fault=f"{point}:kill")
         if done.returncode != -signal.SIGKILL:
             problems.append(f"was not killed: exit {done.returncode}")
         problems += training.half_checkpoints()
-        # Every third is killed once more on the way.
-        if index % 3 == 2:
-            training.train("--resume", "auto", fault=f"*@{rng.randrange(1, 40)}:kill")
+        if again:
+            training.train("--resume", "auto", fault=f"{again}:kill")
             problems += training.half_checkpoints()
         done = training.train("--resume", "auto")
         if done.returncode != 0:
@@ -237,6 +244,15 @@ def kills(
             problems += training.same_as(undisturbed) + training.leftovers()
         report.case("kill", f"{subject.name} at {point}", problems)
         shutil.rmtree(training.root)
+
+    chosen = list(points(trace, rng, each))
+    passages = range(1, len(trace))
+    chosen += [f"*@{n}" for n in sorted(rng.sample(passages, min(anywhere, len(passages))))]
+    # Every third is killed once more on the way.
+    return [
+        partial(one, f"kill{i}", point, f"*@{rng.randrange(1, 40)}" if i % 3 == 2 else "")
+        for i, point in enumerate(chosen)
+    ]
 
 
 def full_disks(
@@ -247,32 +263,38 @@ def full_disks(
     rng: random.Random,
     each: int,
     actions: tuple[str, ...],
-) -> None:
+) -> list[Job]:
     undisturbed, trace = reference
-    for index, point in enumerate(points(trace, rng, each)):
-        for action in actions:
-            training = Training(subject, root / f"disk{index}{action}")
-            done = training.train(fault=f"{point}:{action}")
-            name = point.split("@")[0]
-            problems = training.half_checkpoints() if list(training.root.glob("runs/*/*")) else []
-            if name in ("log", "prune", "discard"):
-                if done.returncode != 0:
-                    problems.append(f"exit {done.returncode}: {text_of(done)}")
-                if name == "log" and "training goes on" not in done.stderr:
-                    problems.append("no warning")
+
+    def one(name: str, point: str, action: str) -> None:
+        training = Training(subject, root / name)
+        done = training.train(fault=f"{point}:{action}")
+        step = point.split("@")[0]
+        problems = training.half_checkpoints() if list(training.root.glob("runs/*/*")) else []
+        if step in ("log", "prune", "discard"):
+            if done.returncode != 0:
+                problems.append(f"exit {done.returncode}: {text_of(done)}")
+            if step == "log" and "training goes on" not in done.stderr:
+                problems.append("no warning")
+        else:
+            if done.returncode not in (3, 4):
+                problems.append(f"exit {done.returncode}: {text_of(done)}")
+            if str(training.root) not in done.stderr:
+                problems.append(f"no path: {text_of(done)}")
+            done = training.train()
+            if done.returncode != 0:
+                problems.append(f"resume: exit {done.returncode}: {text_of(done)}")
             else:
-                if done.returncode not in (3, 4):
-                    problems.append(f"exit {done.returncode}: {text_of(done)}")
-                if str(training.root) not in done.stderr:
-                    problems.append(f"no path: {text_of(done)}")
-                done = training.train()
-                if done.returncode != 0:
-                    problems.append(f"resume: exit {done.returncode}: {text_of(done)}")
-                else:
-                    problems += training.same_as(undisturbed)
-                problems += training.leftovers()
-            report.case("disk", f"{subject.name} at {point}, {action}", problems)
-            shutil.rmtree(training.root)
+                problems += training.same_as(undisturbed)
+            problems += training.leftovers()
+        report.case("disk", f"{subject.name} at {point}, {action}", problems)
+        shutil.rmtree(training.root)
+
+    return [
+        partial(one, f"disk{i}{action}", point, action)
+        for i, point in enumerate(points(trace, rng, each))
+        for action in actions
+    ]
 
 
 def expect(
@@ -554,6 +576,7 @@ def main() -> int:
     report = Report()
     with tempfile.TemporaryDirectory(prefix="mmi-faults-") as name:
         root = Path(name)
+        jobs: list[Job] = []
         if options.only not in ("matrix", "soak"):
             subjects = [TWO_PHASES] if options.quick else [TWO_PHASES, GRID, VIDEO2ROLL, ROLL2MIDI]
             parents: Path | None = None
@@ -567,24 +590,28 @@ def main() -> int:
                 each = 1 if options.quick else 2 if slow else 4
                 anywhere = 2 if options.quick else 4 if slow else 16
                 if options.only in (None, "kill"):
-                    kills(subject, home, reference, report, rng, each, anywhere, given)
+                    jobs += kills(subject, home, reference, report, rng, each, anywhere, given)
                 if options.only in (None, "disk") and not slow:
                     actions = ("enospc",) if options.quick else ("eio", "enospc")
-                    full_disks(subject, home, reference, report, rng, each, actions)
+                    jobs += full_disks(subject, home, reference, report, rng, each, actions)
         if options.only in (None, "matrix"):
             trained = Training(VIDEO2ROLL, root / "trained")
             done = trained.train()
             expect(report, "a training to generate with", done, 0)
-            folder = root / "interrupted"
-            folder.mkdir()
-            interrupted_data(report, folder, rng)
-            for part in (bad_weights, bad_configurations, situations, full_file_system):
-                folder = root / part.__name__
-                folder.mkdir()
-                part(report, folder)
-            files = root / "files"
-            files.mkdir()
-            bad_files(report, files, trained.folder)
+            jobs += [
+                partial(situations, report, root / "situations"),
+                partial(bad_files, report, root / "files", trained.folder),
+                partial(interrupted_data, report, root / "data", random.Random(options.seed)),
+                partial(bad_configurations, report, root / "configurations"),
+                partial(bad_weights, report, root / "weights"),
+                partial(full_file_system, report, root / "full"),
+            ]
+            for name in ("situations", "files", "data", "configurations", "weights", "full"):
+                (root / name).mkdir()
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            # The long ones first.
+            for future in [pool.submit(job) for job in reversed(jobs)]:
+                future.result()
         if options.only == "soak" or not (options.only or options.quick):
             soak(report, root)
     print()

@@ -64,6 +64,10 @@ struct Reader {
     if (++count > kMaxNodes) {
       fail(yaml.Mark(), format("more than {} values", kMaxNodes));
     }
+    // yaml-cpp's own marks for plain and quoted values.
+    if (const std::string& tag = yaml.Tag(); !tag.empty() && tag != "?" && tag != "!") {
+      fail(yaml.Mark(), format("tags ({}) are not supported; leave it out", tag));
+    }
     Node node;
     if (yaml.IsScalar()) {
       node = scalar(yaml);

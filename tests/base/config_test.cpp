@@ -150,6 +150,13 @@ class ConfigFiles : public testing::Test {
   fs::path folder_;
 };
 
+TEST(Yaml, TagsAreRefused) {
+  for (const char* text : {"seed: !!python/object:os.system 1", "!mine {a: 1}", "a: !!str 5"}) {
+    EXPECT_THROW(config::parse_yaml(text, "file"), ConfigError) << text;
+  }
+  EXPECT_NO_THROW(config::parse_yaml("a: \"5\"\nb: '!!x'\nc: [1, {d: ~}]", "file"));
+}
+
 TEST(Config, ReadsEveryKindOfField) {
   const auto outer = config::read<Outer>(config::parse_yaml(
       "flag: true\nsteps: 3\nlabel: '7'\nshape: flat\nlimit: 1\ntable: {a: 1, b: 2}\n"
