@@ -46,6 +46,7 @@ class Subject:
     yaml: str
     overrides: list[str] = field(default_factory=list)
     program: Path = TOYS
+    module: str = ""  # Python source that registers its parts
     bar: tuple[str, float, float] = ("", 0, 0)  # metric, at least, at most
     needs: "Subject | None" = None
 
@@ -76,7 +77,58 @@ ROLL2MIDI = Subject(
     MMI,
     needs=VIDEO2ROLL,
 )
+PYTHON = Subject(
+    "a task in Python",
+    "task: {name: python/sums, width: 16}\n"
+    "train: {max_steps: 60, eval_every: 25, save_every: 10, log_every: 5}\nthreads: 1\n",
+    program=MMI,
+    bar=("error", 0, 0.1),
+    module="""
+import mmi
+import torch
+from torch import nn
 
+
+class Sums:
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        x = torch.rand(4, generator=torch.Generator().manual_seed(index))
+        return {"x": x, "y": x.sum(0, keepdim=True)}
+
+
+@mmi.register("task", "python/sums")
+class SumsTask:
+    selection = ("error", False)
+    fingerprint = "sums of four numbers"
+
+    def __init__(self, *, seed, device, parents, width):
+        self.loader = {"batch_size": 8, "workers": 2}
+        self.module = nn.Sequential(
+            nn.Linear(4, width),
+            nn.BatchNorm1d(width),
+            nn.Tanh(),
+            nn.Dropout(0.1),
+            nn.Linear(width, 1),
+        )
+
+    def batches(self, seed):
+        return Sums()
+
+    def phases(self):
+        return [{"optimizer": {"lr": 0.03}}]
+
+    def loss(self, phase, batch, step):
+        return ((self.module(batch["x"]) - batch["y"]) ** 2).mean()
+
+    def evaluate(self, split):
+        x = torch.linspace(0, 1, 32).view(8, 4)
+        return {"error": float(((self.module(x) - x.sum(1, keepdim=True)) ** 2).mean())}
+""",
+)
+
+EVERYONE = [TWO_PHASES, GRID, PYTHON, VIDEO2ROLL, ROLL2MIDI]
 
 Job = Callable[[], None]
 
@@ -103,9 +155,15 @@ class Report:
 
 
 def run(
-    program: Path, *args: str | Path, fault: str = "", cwd: Path | None = None
+    program: Path,
+    *args: str | Path,
+    fault: str = "",
+    cwd: Path | None = None,
+    modules: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MMI_FAULT": fault}
+    if modules is not None:
+        environment["PYTHONPATH"] = str(modules)
     return subprocess.run(
         [program, *args],
         env=environment,
@@ -126,13 +184,17 @@ class Training:
         root.mkdir(parents=True)
         self.config = root / "config.yaml"
         self.config.write_text(subject.yaml)
+        if subject.module:
+            (root / "fault_parts.py").write_text(subject.module)
         if parents is not None:
             shutil.copytree(parents, root / "runs")
 
     def train(self, *more: str, fault: str = "") -> subprocess.CompletedProcess[str]:
         where = ["--runs", str(self.root / "runs"), "--quiet"]
+        if self.subject.module:
+            where += ["--import", "fault_parts"]
         arguments = ["train", str(self.config), *self.subject.overrides, *where, *more]
-        return run(self.subject.program, *arguments, fault=fault)
+        return run(self.subject.program, *arguments, fault=fault, modules=self.root)
 
     @property
     def folder(self) -> Path:
@@ -578,7 +640,7 @@ def main() -> int:
         root = Path(name)
         jobs: list[Job] = []
         if options.only not in ("matrix", "soak"):
-            subjects = [TWO_PHASES] if options.quick else [TWO_PHASES, GRID, VIDEO2ROLL, ROLL2MIDI]
+            subjects = [TWO_PHASES] if options.quick else EVERYONE
             parents: Path | None = None
             for index, subject in enumerate(subjects):
                 home = root / str(index)
