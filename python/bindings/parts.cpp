@@ -32,9 +32,22 @@ class PyDataset : public data::Dataset {
     return fingerprint_;
   }
 
+  std::string name() const override {
+    return part_;
+  }
+
+  /// An mmi.DataError goes on as the C++ one: the loader may skip the example.
   TensorDict get(std::int64_t index, Rng& rng) const override {
     return call_python(part_, [&] {
-      return to_tensor_dict(py::cast<py::dict>(adapter_->get().attr("get")(index)));
+      try {
+        return to_tensor_dict(py::cast<py::dict>(adapter_->get().attr("get")(index)));
+      } catch (py::error_already_set& error) {
+        if (error.matches(py::module_::import("mmi").attr("DataError"))) {
+          throw DataError(py::str(error.value()));
+        }
+        error.value().attr("add_note")(format("example {} of {}", index, part_));
+        throw;
+      }
     });
   }
 

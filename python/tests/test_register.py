@@ -187,8 +187,28 @@ def test_what_a_dataset_raises_comes_out_as_it_is(
             return super().__getitem__(index)
 
     settings = config(examples="test_broken", loader={"batch_size": 4, "workers": workers})
-    with pytest.raises(KeyError, match="page torn out"):
+    with pytest.raises(KeyError, match="page torn out") as caught:
         mmi.train(settings, "train.max_steps=50", "train.eval_every=0", runs=tmp_path)
+    assert caught.value.__notes__ == ["example 5 of dataset test_broken"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_unreadable_example_can_be_skipped(config: Make, workers: int) -> None:
+    @mmi.register("dataset", "test_torn")
+    class Torn(Stripes):
+        def __getitem__(self, index: int) -> dict[str, Any]:
+            if index == 5:
+                raise mmi.DataError("page torn out")
+            return super().__getitem__(index)
+
+    def batches(**loader: Any) -> list[dict[str, Any]]:
+        loader |= {"batch_size": 4, "workers": workers}
+        made = mmi.build(config(examples="test_torn", loader=loader)).batches()
+        return [next(made) for _ in range(20)]
+
+    with pytest.raises(mmi.DataError, match="example 5 of dataset test_torn: page torn out"):
+        batches()
+    assert len(batches(on_error="skip", max_bad_fraction=0.5)) == 20
 
 
 def test_wrong_parts_are_named(config: Make) -> None:

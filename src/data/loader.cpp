@@ -1,8 +1,79 @@
 #include "mmi/data/loader.h"
 
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+
 #include "mmi/base/errors.h"
+#include "mmi/base/log.h"
 
 namespace mmi::data {
+namespace {
+
+constexpr std::int64_t kSeenBeforeJudging = 100;
+constexpr std::int64_t kMostBadInARow = 100;
+
+/// True when every exponent is that of a number.
+template <class Bits>
+bool all_finite(const Bits* values, std::int64_t count, Bits exponent) {
+  Bits found = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    found |= static_cast<Bits>((values[i] & exponent) == exponent);
+  }
+  return found == 0;
+}
+
+bool is_finite(const torch::Tensor& tensor) {
+  if (!tensor.defined() || !(tensor.is_floating_point() || tensor.is_complex())) {
+    return true;
+  }
+  if (tensor.device().is_cpu() && tensor.layout() == torch::kStrided && tensor.is_contiguous()) {
+    if (tensor.scalar_type() == torch::kFloat32) {
+      const auto* bits = static_cast<const std::uint32_t*>(tensor.const_data_ptr());
+      return all_finite<std::uint32_t>(bits, tensor.numel(), 0x7F800000U);
+    }
+    if (tensor.scalar_type() == torch::kFloat64) {
+      const auto* bits = static_cast<const std::uint64_t*>(tensor.const_data_ptr());
+      return all_finite<std::uint64_t>(bits, tensor.numel(), 0x7FF0000000000000U);
+    }
+  }
+  return torch::isfinite(tensor).all().item<bool>();
+}
+
+void check_finite(const TensorDict& example) {
+  for (const auto& [name, value] : example) {
+    bool finite = true;
+    if (const auto* tensor = std::get_if<torch::Tensor>(&value)) {
+      finite = is_finite(*tensor);
+    } else if (const auto* list = std::get_if<std::vector<torch::Tensor>>(&value)) {
+      finite = std::ranges::all_of(*list, is_finite);
+    }
+    MMI_CHECK(
+        DataError,
+        finite,
+        "tensor \"{}\" holds NaN or infinity; correct the data, or set loader.check_finite=false "
+        "where that is meant",
+        name);
+  }
+}
+
+std::size_t bytes_of(const TensorDict& example) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : example) {
+    if (const auto* tensor = std::get_if<torch::Tensor>(&value)) {
+      bytes += tensor->nbytes();
+    } else if (const auto* list = std::get_if<std::vector<torch::Tensor>>(&value)) {
+      for (const torch::Tensor& one : *list) {
+        bytes += one.nbytes();
+      }
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
 
 const config::Schema& LoaderConfig::schema() {
   static const config::Schema made =
@@ -19,6 +90,27 @@ const config::Schema& LoaderConfig::schema() {
               &LoaderConfig::prefetch_batches,
               "batches made ahead",
               config::between(1, 64))
+          .cosmetic()
+          .field(
+              "prefetch_mb",
+              &LoaderConfig::prefetch_mb,
+              "about so many MB of examples made ahead at most",
+              config::above(0))
+          .cosmetic()
+          .field(
+              "on_error",
+              &LoaderConfig::on_error,
+              "skip: the next readable example takes the place of an unreadable one")
+          .field(
+              "max_bad_fraction",
+              &LoaderConfig::max_bad_fraction,
+              "more unreadable examples among those seen (100 at least) are an error under skip",
+              config::between(0, 1))
+          .cosmetic()
+          .field(
+              "check_finite",
+              &LoaderConfig::check_finite,
+              "an example with NaN or infinity counts as unreadable")
           .cosmetic();
   return made;
 }
@@ -32,7 +124,10 @@ Loader::Loader(
       sampler_(std::move(sampler)),
       config_(config),
       seed_(seed),
-      batches_per_epoch_(sampler_->size() / config.batch_size) {
+      batches_per_epoch_(sampler_->size() / config.batch_size),
+      // Two pieces a worker: an uneven load evens out, and a batch of small examples costs few
+      // hand-overs.
+      pieces_(std::clamp<std::int64_t>(2 * config.workers, 1, config.batch_size)) {
   MMI_CHECK(
       DataError,
       batches_per_epoch_ > 0,
@@ -45,43 +140,129 @@ Loader::Loader(
 
 void Loader::seek(std::int64_t batch, std::int64_t stride) {
   prefetcher_.reset();
-  const std::int64_t size = config_.batch_size;
-  prefetcher_ = std::make_unique<Prefetcher<TensorDict>>(
-      [this, batch, stride, size](std::int64_t ticket) {
-        return make((batch + ticket / size * stride) * size + ticket % size);
+  collators_.clear();
+  next_ = batch;
+  stride_ = stride;
+  prefetcher_ = std::make_unique<Prefetcher<Piece>>(
+      [this, batch, stride](std::int64_t ticket) {
+        return make(batch + ticket / pieces_ * stride, ticket % pieces_);
       },
       0,
       config_.workers,
-      static_cast<int>(config_.batch_size) * config_.prefetch_batches);
+      static_cast<int>(pieces_) * config_.prefetch_batches,
+      [](const Piece& piece) { return piece.bytes; },
+      static_cast<std::size_t>(config_.prefetch_mb * 1e6));
 }
 
-std::int64_t Loader::index_at(std::int64_t epoch, std::int64_t position) const {
-  const std::lock_guard lock(order_mutex_);
-  const auto slot = static_cast<std::size_t>(epoch % 2);
-  if (order_epoch_[slot] != epoch) {
-    order_[slot] = sampler_->epoch(seed_, epoch);
-    order_epoch_[slot] = epoch;
+Loader::Order Loader::order(std::int64_t epoch) {
+  const std::lock_guard lock(mutex_);
+  auto& [made_for, made] = orders_[static_cast<std::size_t>(epoch % 2)];
+  if (made_for != epoch) {
+    made = std::make_shared<std::vector<std::int64_t>>(sampler_->epoch(seed_, epoch));
+    made_for = epoch;
   }
-  return order_[slot][static_cast<std::size_t>(position)];
+  return made;
 }
 
-TensorDict Loader::make(std::int64_t ticket) const {
-  const std::int64_t per_epoch = batches_per_epoch_ * config_.batch_size;
-  const std::int64_t epoch = ticket / per_epoch;
-  const std::int64_t position = ticket % per_epoch;
-  Rng rng = Rng(seed_)
-                .stream("epoch", static_cast<std::uint64_t>(epoch))
-                .stream("example", static_cast<std::uint64_t>(position));
-  return dataset_->get(index_at(epoch, position), rng);
+std::shared_ptr<Collator> Loader::collator(std::int64_t batch) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Collator>& made = collators_[batch];
+  if (!made) {
+    made = std::make_shared<Collator>(config_.batch_size);
+  }
+  return made;
+}
+
+Loader::Piece Loader::make(std::int64_t batch, std::int64_t piece) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t epoch = batch / batches_per_epoch_;
+  const std::int64_t start = batch % batches_per_epoch_ * config_.batch_size;
+  const Order order = this->order(epoch);
+  const std::shared_ptr<Collator> rows = collator(batch);
+  const Rng stream = Rng(seed_).stream("epoch", static_cast<std::uint64_t>(epoch));
+  Piece made;
+  const std::int64_t end = config_.batch_size * (piece + 1) / pieces_;
+  for (std::int64_t row = config_.batch_size * piece / pieces_; row < end; ++row) {
+    const std::int64_t position = start + row;
+    const TensorDict example = read(
+        (*order)[static_cast<std::size_t>(position)],
+        stream.stream("example", static_cast<std::uint64_t>(position)),
+        made.bad);
+    made.bytes += bytes_of(example);
+    rows->add(row, example);
+  }
+  return made;
+}
+
+TensorDict Loader::read(std::int64_t index, const Rng& stream, std::vector<BadExample>& bad) const {
+  for (std::int64_t in_a_row = 1;; ++in_a_row) {
+    try {
+      Rng rng = stream;
+      TensorDict example = dataset_->get(index, rng);
+      if (config_.check_finite) {
+        check_finite(example);
+      }
+      return example;
+    } catch (const DataError& error) {
+      const std::string text =
+          format("example {} of {}: {}", index, dataset_->name(), error.what());
+      if (config_.on_error == OnError::kRaise) {
+        throw DataError(text);
+      }
+      bad.push_back({index, text});
+      MMI_CHECK(
+          DataError,
+          in_a_row < std::min(kMostBadInARow, dataset_->size()),
+          "{} examples in a row cannot be read; the last one: {}",
+          in_a_row,
+          text);
+    }
+    index = (index + 1) % dataset_->size();
+  }
+}
+
+void Loader::count(const std::vector<BadExample>& bad) {
+  seen_ += config_.batch_size + static_cast<std::int64_t>(bad.size());
+  bad_ += static_cast<std::int64_t>(bad.size());
+  for (const BadExample& example : bad) {
+    last_reason_ = example.reason;
+    if (reported_.insert(example.index).second) {
+      log::warning("left out {}", example.reason);
+    }
+  }
+  MMI_CHECK(
+      DataError,
+      seen_ < kSeenBeforeJudging ||
+          static_cast<double>(bad_) <= config_.max_bad_fraction * static_cast<double>(seen_),
+      "{} of {} examples cannot be read, more than loader.max_bad_fraction = {}; the last one: {}",
+      bad_,
+      seen_,
+      config_.max_bad_fraction,
+      last_reason_);
 }
 
 TensorDict Loader::next() {
-  std::vector<TensorDict> examples;
-  examples.reserve(static_cast<std::size_t>(config_.batch_size));
-  for (std::int64_t i = 0; i < config_.batch_size; ++i) {
-    examples.push_back(prefetcher_->next());
+  std::vector<BadExample> bad;
+  std::exception_ptr error;
+  for (std::int64_t i = 0; i < pieces_; ++i) {
+    try {
+      Piece piece = prefetcher_->next();
+      std::ranges::move(piece.bad, std::back_inserter(bad));
+    } catch (...) {
+      error = error ? error : std::current_exception();
+    }
   }
-  return TensorDict::collate(examples);
+  std::shared_ptr<Collator> rows = collator(next_);
+  {
+    const std::lock_guard lock(mutex_);
+    collators_.erase(next_);
+  }
+  next_ += stride_;
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  count(bad);
+  return rows->finish();
 }
 
 }  // namespace mmi::data

@@ -1,6 +1,7 @@
 #include "mmi/tensor/tensor_dict.h"
 
 #include "mmi/base/errors.h"
+#include "mmi/tensor/collator.h"
 
 namespace mmi {
 namespace {
@@ -9,53 +10,6 @@ const char* kind_name(const TensorDict::Value& value) {
   static constexpr const char* kNames[] = {
       "a tensor", "a list of tensors", "a list of strings", "an integer"};
   return kNames[value.index()];
-}
-
-TensorDict::Value collate_values(
-    const std::string& name, const std::vector<const TensorDict::Value*>& values) {
-  const std::size_t kind = values.front()->index();
-  for (const TensorDict::Value* value : values) {
-    MMI_CHECK(
-        DataError,
-        value->index() == kind,
-        "cannot batch \"{}\": it is {} in one example and {} in another",
-        name,
-        kind_name(*values.front()),
-        kind_name(*value));
-  }
-  if (kind == 0) {
-    std::vector<torch::Tensor> tensors;
-    bool same_shape = true;
-    for (const TensorDict::Value* value : values) {
-      tensors.push_back(std::get<0>(*value));
-      same_shape = same_shape && tensors.back().sizes() == tensors.front().sizes();
-    }
-    if (same_shape) {
-      return torch::stack(tensors);
-    }
-    return tensors;
-  }
-  if (kind == 1) {
-    std::vector<torch::Tensor> joined;
-    for (const TensorDict::Value* value : values) {
-      const auto& part = std::get<1>(*value);
-      joined.insert(joined.end(), part.begin(), part.end());
-    }
-    return joined;
-  }
-  if (kind == 2) {
-    std::vector<std::string> joined;
-    for (const TensorDict::Value* value : values) {
-      const auto& part = std::get<2>(*value);
-      joined.insert(joined.end(), part.begin(), part.end());
-    }
-    return joined;
-  }
-  std::vector<std::int64_t> numbers;
-  for (const TensorDict::Value* value : values) {
-    numbers.push_back(std::get<3>(*value));
-  }
-  return torch::tensor(numbers, torch::kInt64);
 }
 
 template <std::size_t kKind>
@@ -160,22 +114,11 @@ std::string TensorDict::describe() const {
 }
 
 TensorDict TensorDict::collate(const std::vector<TensorDict>& examples) {
-  MMI_CHECK(DataError, !examples.empty(), "cannot batch zero examples");
-  TensorDict batch;
-  for (const Item& item : examples.front()) {
-    std::vector<const Value*> values;
-    for (const TensorDict& example : examples) {
-      MMI_CHECK(
-          DataError,
-          example.size() == examples.front().size(),
-          "cannot batch examples with different entries:\n{}and\n{}",
-          examples.front().describe(),
-          example.describe());
-      values.push_back(&example.at(item.first));
-    }
-    batch.set(item.first, collate_values(item.first, values));
+  Collator batch(static_cast<std::int64_t>(examples.size()));
+  for (std::size_t row = 0; row < examples.size(); ++row) {
+    batch.add(static_cast<std::int64_t>(row), examples[row]);
   }
-  return batch;
+  return batch.finish();
 }
 
 }  // namespace mmi

@@ -44,6 +44,29 @@ TEST(Prefetcher, StaysWithinItsDepth) {
   EXPECT_LE(highest, 3);
 }
 
+TEST(Prefetcher, StaysWithinItsCostButAlwaysMakesTheWantedResult) {
+  std::atomic<std::int64_t> highest{0};
+  Prefetcher<int> source(
+      [&](std::int64_t ticket) {
+        highest = std::max<std::int64_t>(highest, ticket);
+        return ticket == 20 ? 1000 : 10;
+      },
+      0,
+      2,
+      64,
+      [](int made) { return static_cast<std::size_t>(made); },
+      45);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(source.next(), 10);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_LE(highest, 9 + 6);  // four of cost 10, and one a worker begun before a cost was known
+  EXPECT_GE(highest, 9 + 2);
+  for (int i = 10; i < 60; ++i) {
+    EXPECT_EQ(source.next(), i == 20 ? 1000 : 10);
+  }
+}
+
 TEST(Prefetcher, ErrorsSurfaceAtTheirTicketAndTheNextOnesStillCome) {
   Prefetcher<std::int64_t> source(
       [](std::int64_t ticket) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "mmi/base/errors.h"
+#include "mmi/tensor/collator.h"
 #include "mmi/tensor/safetensors.h"
 
 namespace mmi {
@@ -27,6 +28,52 @@ TEST(TensorDict, CollatesByKind) {
   EXPECT_EQ(batch.strings("name"), (std::vector<std::string>{"n4", "n5"}));
   EXPECT_TRUE(torch::equal(batch.tensor("count"), torch::tensor({4, 5}, torch::kInt64)));
   EXPECT_EQ(batch.begin()->first, "image");  // order is kept
+}
+
+TEST(Collator, TheOrderInWhichRowsComeDoesNotMatter) {
+  const TensorDict a = example(1, 4);
+  const TensorDict b = example(2, 5);
+  const TensorDict c = example(3, 4);
+  Collator batch(3);
+  batch.add(2, c);
+  batch.add(0, a);
+  batch.add(1, b);
+  const TensorDict made = batch.finish();
+  const TensorDict expected = TensorDict::collate({a, b, c});
+  EXPECT_TRUE(torch::equal(made.tensor("image"), expected.tensor("image")));
+  EXPECT_TRUE(torch::equal(made.tensor("count"), expected.tensor("count")));
+  EXPECT_EQ(made.strings("name"), expected.strings("name"));
+  for (std::size_t row = 0; row < 3; ++row) {
+    EXPECT_TRUE(torch::equal(made.list("sound")[row], expected.list("sound")[row]));
+  }
+}
+
+TEST(Collator, StacksLikeTorch) {
+  const torch::Tensor wide = torch::arange(12.0).view({3, 4});
+  const auto one = [](torch::Tensor tensor) {
+    TensorDict dict;
+    dict.set("x", std::move(tensor));
+    return dict;
+  };
+  const auto stacked = [&](const torch::Tensor& a, const torch::Tensor& b) {
+    const torch::Tensor batch = TensorDict::collate({one(a), one(b)}).tensor("x");
+    EXPECT_TRUE(torch::equal(batch, torch::stack({a, b})));
+    EXPECT_EQ(batch.dtype(), torch::stack({a, b}).dtype());
+    return batch;
+  };
+  stacked(wide, wide.flip(0));
+  stacked(wide.t(), (wide + 1).t());         // not contiguous
+  stacked(wide, wide.t().contiguous().t());  // rows of different strides
+  stacked(wide.to(torch::kInt32), wide);     // promoted, whichever came first
+  stacked(wide, wide.to(torch::kInt32));
+  stacked(torch::tensor(1.5), torch::tensor(2.5));  // scalars
+  stacked(torch::empty({0, 3}), torch::empty({0, 3}));
+  stacked(
+      torch::view_as_complex(torch::ones({3, 2})).conj(),
+      torch::view_as_complex(torch::ones({3, 2})));
+  EXPECT_TRUE(stacked(wide, wide.clone().set_requires_grad(true)).requires_grad());
+  EXPECT_THROW(TensorDict::collate({one(wide), one({})}), DataError);
+  EXPECT_THROW(TensorDict::collate({}), DataError);
 }
 
 TEST(TensorDict, MissingAndMistypedNamesSayWhatIsThere) {

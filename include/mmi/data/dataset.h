@@ -33,6 +33,11 @@ class MMI_API Dataset {
   /// Identifies the content (world version and seeds, or files); part of the run id.
   virtual std::string fingerprint() const = 0;
 
+  /// For messages.
+  virtual std::string name() const {
+    return "the dataset";
+  }
+
   /// Binary labels (N, K) uint8 of all examples where they are known without decoding, for
   /// class-balanced sampling; undefined otherwise.
   virtual torch::Tensor labels() const {

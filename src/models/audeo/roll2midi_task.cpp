@@ -39,6 +39,10 @@ class RollWindows : public data::Dataset {
     return format("{} roll windows", rolls_.size());
   }
 
+  std::string name() const override {
+    return "the roll windows";
+  }
+
  private:
   torch::Tensor cut(const torch::Tensor& roll, std::int64_t start) const {
     torch::Tensor window = torch::zeros({length_, roll.size(1)});

@@ -89,6 +89,11 @@ class MMI_API FrameStacks : public data::Dataset {
   std::int64_t size() const override;
   TensorDict get(std::int64_t index, Rng& rng) const override;
   std::string fingerprint() const override;
+
+  std::string name() const override {
+    return "the recordings' frames";
+  }
+
   torch::Tensor labels() const override;
 
  private:
