@@ -21,9 +21,12 @@ struct PythonPart {
   std::string class_name;
 };
 
+std::string class_name_of(py::handle object);
+
 void bind_base(py::module_& m);
 void bind_nn(py::module_& m);
 void bind_parts(py::module_& m);
+void bind_python_tasks(py::module_& m);
 void bind_tasks(py::module_& m);
 void bind_runs(py::module_& m);
 void bind_music(py::module_& m);

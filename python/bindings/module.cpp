@@ -126,6 +126,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_nn(m);
   mmi::python::bind_parts(m);
   mmi::python::bind_tasks(m);
+  mmi::python::bind_python_tasks(m);
   mmi::python::bind_runs(m);
   mmi::python::bind_music(m);
 }

@@ -66,7 +66,19 @@ void rethrow_python(py::error_already_set& error, const std::string& part) {
   if (g_command_lines == 0) {
     throw;
   }
-  std::string text = py::str(error.value());
+  const std::string text = py::str(error.value());
+  // mmi's own errors say already what is wrong, and where.
+  const py::object known = py::module_::import("mmi.errors");
+  const auto is = [&](const char* name) { return py::isinstance(error.value(), known.attr(name)); };
+  if (is("ConfigError")) {
+    throw ConfigError(text);
+  }
+  if (is("DataError")) {
+    throw DataError(text);
+  }
+  if (is("ShapeError")) {
+    throw ShapeError(text);
+  }
   const std::string type = py::str(error.type().attr("__name__"));
   error.restore();
   PyErr_Print();

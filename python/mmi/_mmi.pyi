@@ -37,6 +37,7 @@ __all__: list[str] = [
     "read_notes",
     "register_dataset",
     "register_encoder",
+    "register_task",
     "registered",
     "render",
     "resolve",
@@ -302,6 +303,11 @@ def register_encoder(
 ) -> None:
     """
     factory(in_channels, height, width, options) gives a torch.nn.Module with feature_size.
+    """
+
+def register_task(name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]) -> None:
+    """
+    factory(seed, device, parents, options) gives an adapter as in mmi/_task_part.py.
     """
 
 def registered() -> dict[str, list[tuple[str, str]]]:

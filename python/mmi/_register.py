@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from mmi import _mmi
+from mmi._task_part import TaskPart, parents_of
 from mmi._values import example_of, value_of
 from mmi.errors import ConfigError
 
@@ -29,6 +30,30 @@ def register(kind: str, name: str) -> Callable[[Part], Part]:
     `forward(x)` from (B,C,H,W) in [0, 1] to (B,T,D) or (B,D). Its parameters and buffers are
     trained, saved and moved by the core under the names they have in Python. Its source is no part
     of a run's id: after editing the class, train with `again=True`.
+
+    `@mmi.register("task", "name")`: a whole system, trained by `mmi train` and `mmi.train`. A class
+    with `__init__(self, *, seed, device, parents, **options)` (`parents`: the `mmi.Task`s that
+    `needs:` names) and
+
+    - `module`: the `torch.nn.Module` whose state is trained and saved, under its names in Python;
+    - `batches(seed)` → training examples as in a dataset, which the core shuffles and loads with
+      the options `self.loader` (`{"batch_size": 8, "workers": 0}`), or an object that makes batches
+      itself: `next()` → dict, `seek(batch, stride)` (the next ones are `batch`, `batch + stride`,
+      …), `per_epoch`;
+    - `loss(phase, batch, step)` → a scalar tensor, or a dict with it as "total" and with numbers
+      to log. Batches come on the CPU. torch's generator is seeded anew before each call: a
+      resumed training is equal bit for bit as long as nothing else is random or remembered;
+    - `evaluate(split)` → dict of scores on "valid" or "test", in eval mode, without gradients;
+    - `selection`: the score that chooses the best weights, and whether larger is better;
+    - optional: `phases()` → list of dicts as in YAML: `name`, `parameters` (globs over names),
+      `optimizer` (`{"name": "adamw", "lr": 1e-3}`), `schedule`, `clip_norm`, `every`; without it
+      one phase trains everything with Adam at 1e-3;
+    - optional: `calibrate()` → dict of numbers found after the training (thresholds), which
+      `restore(numbers)` gets back in a loaded run;
+    - optional: `generate(input, out, **options)` → list of (path, caption) of the files it wrote,
+      named after the stem `out`;
+    - optional: `fingerprint`, a string (or method) that changes when the data does. Without it the
+      source of the class stands for the data in a run's id.
 
     `options` are what stands beside `name` in the YAML. Registering a name again replaces the
     class, so a notebook cell may run twice; a part of the core cannot be replaced.
@@ -57,6 +82,22 @@ def registered(kind: str | None = None) -> dict[str, Any]:
     return kinds[kind]
 
 
+def _source_of(part: Any) -> str:
+    try:
+        return inspect.getsource(part)
+    except (OSError, TypeError):
+        return ""
+
+
+def _fingerprint(name: str, data: Any, facts: list[Any]) -> str:
+    """What the object says of itself, or a digest of facts about it."""
+    given = getattr(data, "fingerprint", None)
+    if given is not None:
+        return f"{name} {given() if callable(given) else given}"
+    text = json.dumps([name, type(data).__qualname__, *facts], sort_keys=True)
+    return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
 def _construct(kind: str, name: str, part: type, arguments: tuple[Any, ...], options: Any) -> Any:
     try:
         inspect.signature(part).bind(*arguments, **options)
@@ -72,16 +113,8 @@ class _Dataset:
         self._name = name
         self._data = _construct("dataset", name, part, (), options)
         self.size = len(self._data)
-        given = getattr(self._data, "fingerprint", None)
-        if given is not None:
-            self.fingerprint = f"{name} {given() if callable(given) else given}"
-            return
-        try:
-            source = inspect.getsource(part)
-        except (OSError, TypeError):
-            source = ""
-        facts = json.dumps([name, part.__qualname__, options, self.size, source], sort_keys=True)
-        self.fingerprint = f"{name} {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+        facts = [options, self.size, _source_of(part)]
+        self.fingerprint = _fingerprint(name, self._data, facts)
 
     def get(self, index: int) -> dict[str, Any]:
         return example_of(self._data[index], f"example {index} of dataset {self._name}")
@@ -126,7 +159,24 @@ def _register_encoder(name: str, doc: str, part: type) -> None:
     _mmi.register_encoder(name, doc, make)
 
 
+def _register_task(name: str, doc: str, part: type) -> None:
+    for method in ("batches", "loss", "evaluate"):
+        if not callable(getattr(part, method, None)):
+            raise ConfigError(f"task {name}: {part.__qualname__} has no {method}")
+
+    def make(seed: int, device: str, parents: dict[str, _mmi.Task], options: Any) -> TaskPart:
+        given = {"seed": seed, "device": torch.device(device), "parents": parents_of(parents)}
+        taken = [key for key in options if key in given]
+        if taken:
+            raise ConfigError(f"task {name}: no option of its own can be called {taken[0]}")
+        made = _construct("task", name, part, (), {**given, **options})
+        return TaskPart(name, made, seed, _fingerprint(name, made, [_source_of(part)]))
+
+    _mmi.register_task(name, doc, make)
+
+
 _REGISTRARS: dict[str, Callable[[str, str, Any], None]] = {
     "dataset": _register_dataset,
     "encoder": _register_encoder,
+    "task": _register_task,
 }

@@ -161,23 +161,24 @@ class Task:
         crop: str | Sequence[int] | None = None,
         program: int | str | None = None,
         truth: str | os.PathLike[str] | None = None,
+        **options: object,
     ) -> Artifacts:
         """Writes `out`.mid, `out`.wav and so on for one input; a notebook plays the result.
 
         `crop`: x1, y1, x2, y2 in pixels of the input (default: all of it); `program`: General MIDI
-        number or name; `truth`: a MIDI file to compare with.
+        number or name; `truth`: a MIDI file to compare with; others are the task's own.
         """
-        options = {}
+        texts = {name: str(value) for name, value in options.items()}
         if crop is not None:
-            options["crop"] = crop if isinstance(crop, str) else ",".join(map(str, crop))
+            texts["crop"] = crop if isinstance(crop, str) else ",".join(map(str, crop))
         if program is not None:
-            options["program"] = str(program)
+            texts["program"] = str(program)
         if truth is not None:
-            options["truth"] = os.fspath(truth)
+            texts["truth"] = os.fspath(truth)
         stem = Path(out)
         stem.parent.mkdir(parents=True, exist_ok=True)
         with inference(self.model):
-            files = self._core.generate(Path(input), stem, options)
+            files = self._core.generate(Path(input), stem, texts)
         return Artifacts(Artifact(Path(path), caption) for path, caption in files)
 
     def __repr__(self) -> str:

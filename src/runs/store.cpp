@@ -151,7 +151,10 @@ std::shared_ptr<Task> build_task(
   args.parents = parents;
   // Weights are a function of the seed alone.
   torch::manual_seed(mix64(config.seed + fnv1a64("init")) & 0x7FFFFFFFFFFFFFFFULL);
-  return Registry<Task>::get().create(config.task, args);
+  auto task = Registry<Task>::get().create(config.task, args);
+  task->built_from = config::write(config);
+  task->parents = parents;
+  return task;
 }
 
 Store::Store(fs::path root) : root_(std::move(root)) {

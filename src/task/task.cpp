@@ -4,6 +4,10 @@ MMI_DEFINE_REGISTRY(mmi::Task)
 
 namespace mmi {
 
+void Task::backward(const torch::Tensor& total) {
+  total.backward();
+}
+
 std::vector<Artifact> Task::generate(const GenerateRequest& request) {
   throw ConfigError("this model has nothing to generate; evaluate it with `mmi eval`");
 }

@@ -406,7 +406,7 @@ bool Trainer::run_phase(PhaseState& phase, const std::vector<TensorDict>& batche
     for (const auto& [key, part_value] : loss.parts) {
       parts[key] += part_value.item<double>() / count;
     }
-    (batches.size() == 1 ? loss.total : loss.total / count).backward();
+    task_.backward(batches.size() == 1 ? loss.total : loss.total / count);
   }
   group.average_gradients(tensors_of(phase.optimizer.parameters()));
   const double norm = phase.optimizer.clip_grad_norm(phase.phase.clip_norm);

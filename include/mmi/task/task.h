@@ -85,6 +85,9 @@ class MMI_API Task {
   /// another is kept per `context.micro`.
   virtual Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) = 0;
 
+  /// Adds the gradients of a loss.
+  virtual void backward(const torch::Tensor& total);
+
   /// Scores on "valid" or "test".
   virtual Metrics evaluate(const std::string& split) = 0;
 
@@ -104,6 +107,10 @@ class MMI_API Task {
 
   /// Identifies the data; part of the run id.
   virtual std::string data_fingerprint() const = 0;
+
+  /// What runs::build_task made it from.
+  config::Node built_from;
+  std::map<std::string, std::shared_ptr<Task>> parents;
 };
 
 }  // namespace mmi
