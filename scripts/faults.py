@@ -333,7 +333,7 @@ def full_disks(
         done = training.train(fault=f"{point}:{action}")
         step = point.split("@")[0]
         problems = training.half_checkpoints() if list(training.root.glob("runs/*/*")) else []
-        if step in ("log", "prune", "discard"):
+        if step in ("log", "discard", "removal"):
             if done.returncode != 0:
                 problems.append(f"exit {done.returncode}: {text_of(done)}")
             if step == "log" and "training goes on" not in done.stderr:

@@ -13,6 +13,8 @@ from mmi import _mmi
 TIMEOUT_S = float(os.environ.get("MMI_DDP_TIMEOUT_S", "120"))
 ANSWER_S = 3.0
 
+_joined = False
+
 
 def _missing(store: dist.Store, rank: int, world: int) -> list[int]:
     """The ranks that do not answer; every rank that is left asks at the same time."""
@@ -32,23 +34,22 @@ def _missing(store: dist.Store, rank: int, world: int) -> list[int]:
 def join() -> None:
     """Joins the processes that torchrun started; without torchrun, or a second time, does nothing.
 
+    A group that the script began itself is used; it must serve CPU tensors (gloo) too.
     CPU tensors go through gloo, those of GPUs (one a process) through NCCL.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    global _joined
+    if _joined or int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return
-    backend = "gloo"
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend, timeout=timedelta(seconds=TIMEOUT_S))
+    _joined = True
+    if not dist.is_initialized():
+        backend = "gloo"
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            backend = "cpu:gloo,cuda:nccl"
+        dist.init_process_group(backend, timeout=timedelta(seconds=TIMEOUT_S))
+        atexit.register(dist.destroy_process_group)
     rank, world = dist.get_rank(), dist.get_world_size()
     store = dist.distributed_c10d._get_default_store()
     group = dist.distributed_c10d._get_default_group()
     _mmi.join_group(group.group_name, rank, world, lambda: _missing(store, rank, world))
-    atexit.register(_leave)
-
-
-def _leave() -> None:
-    _mmi.leave_group()
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    atexit.register(_mmi.leave_group)

@@ -113,6 +113,10 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   const int fault = fault_point("open");
   // "x": never write through a file or link that someone else put there.
   file_ = fault != 0 ? nullptr : std::fopen(temporary_.c_str(), "wbx");
+  // In a container every process has the same number: the file is of one that is gone.
+  if (file_ == nullptr && fault == 0 && errno == EEXIST && ::unlink(temporary_.c_str()) == 0) {
+    file_ = std::fopen(temporary_.c_str(), "wbx");
+  }
   MMI_CHECK(
       DataError,
       file_ != nullptr,

@@ -163,8 +163,13 @@ int run_runs(const Command& command) {
   std::uint64_t total = 0;
   for (const runs::RunInfo& info : store.list()) {
     std::uint64_t bytes = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(info.path)) {
-      bytes += entry.is_regular_file() ? entry.file_size() : 0;
+    // A training beside it may rename and delete what is counted.
+    std::error_code code;
+    for (auto at = fs::recursive_directory_iterator(info.path, code); !code && at != fs::end(at);
+         at.increment(code)) {
+      std::error_code gone;
+      const std::uint64_t size = at->is_regular_file(gone) ? at->file_size(gone) : 0;
+      bytes += gone ? 0 : size;
     }
     total += bytes;
     if (command.json) {

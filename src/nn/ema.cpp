@@ -69,11 +69,18 @@ void Ema::load_state(const NamedTensors& tensors, const std::string& source) {
 
 void Ema::swap() {
   const torch::NoGradGuard no_grad;
+  const bool back = !own_.empty();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     torch::Tensor parameter = parameters_[i].second;
-    const torch::Tensor own = parameter.detach().to(torch::kFloat32, false, /*copy=*/true);
-    parameter.copy_(average_[i]);
-    average_[i].copy_(own);
+    if (back) {
+      parameter.copy_(own_[i]);
+    } else {
+      own_.push_back(parameter.detach().clone());
+      parameter.copy_(average_[i]);
+    }
+  }
+  if (back) {
+    own_.clear();
   }
 }
 

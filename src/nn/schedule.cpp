@@ -70,16 +70,16 @@ void Schedule::end_epoch(double loss) {
 }
 
 std::vector<double> Schedule::state() const {
-  if (config_.name != ScheduleKind::kPlateau) {
-    return {};
+  if (config_.name != ScheduleKind::kPlateau || std::isinf(best_)) {
+    return {};  // no epoch has ended yet
   }
-  return {plateau_factor_, std::isinf(best_) ? -1 : best_, bad_epochs_};
+  return {plateau_factor_, best_, bad_epochs_};
 }
 
 void Schedule::load_state(const std::vector<double>& state) {
   if (state.size() == 3) {
     plateau_factor_ = state[0];
-    best_ = state[1] < 0 ? std::numeric_limits<double>::infinity() : state[1];
+    best_ = state[1];
     bad_epochs_ = state[2];
   }
 }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json_number.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/base/hash.h"
@@ -51,8 +52,11 @@ void write_info(const RunInfo& info) {
       {"torch", MMI_TORCH_VERSION},
       {"revision", info.revision},
       {"parents", info.parents},
-      {"best", {{"metric", info.best_metric}, {"value", info.best_value}}},
-      {"calibration", info.calibration}};
+      {"best", {{"metric", info.best_metric}, {"value", json_number(info.best_value)}}},
+      {"calibration", ordered_json::object()}};
+  for (const auto& [name, value] : info.calibration) {
+    object["calibration"][name] = json_number(value);
+  }
   atomic_write(info.path / "run.json", object.dump(1) + "\n");
 }
 
@@ -185,8 +189,10 @@ RunInfo read_info(const fs::path& run) {
     info.revision = object.at("revision");
     info.parents = object.at("parents");
     info.best_metric = object.at("best").at("metric");
-    info.best_value = object.at("best").at("value");
-    info.calibration = object.at("calibration");
+    info.best_value = read_json_number(object.at("best").at("value"));
+    for (const auto& [name, value] : object.at("calibration").items()) {
+      info.calibration[name] = read_json_number(value);
+    }
     return info;
   } catch (const ordered_json::exception& error) {
     throw CheckpointError(format("{} is damaged: {}", path.string(), error.what()));
@@ -249,6 +255,11 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
   if (fs::exists(info.path / "run.json") && !options.again) {
     const RunInfo found = read_info(info.path);
     if (found.finished) {
+      MMI_CHECK(
+          ConfigError,
+          options.resume.empty(),
+          "{} is finished, there is nothing to continue; --again trains it anew",
+          info.path.string());
       if (found.revision != source_revision()) {
         log::warning(
             "{} was trained by revision {}, this is {}; --again retrains it",
@@ -264,13 +275,14 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
   if (writer) {
     mmi::create_directories(info.path);
     lock.emplace(info.path);
-    if (options.again) {
-      fs::remove_all(info.path / "checkpoints");
-    }
     atomic_write(info.path / "config.yaml", config::write(run->config).yaml());
     info.started = utc_now();
     info.revision = source_revision();
     write_info(info);
+    if (options.again) {
+      // After run.json says that it is unfinished.
+      fs::remove_all(info.path / "checkpoints");
+    }
   }
   log::info("{} → {}", info.task, info.path.string());
   train::Trainer trainer(*run->task, run->config.train, run->config.seed, info.path);
@@ -293,6 +305,7 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
     write_info(info);
     write_report(info.path);
   }
+  train::distributed().any(false);  // nobody asks before it is written
   log::info(
       "{} finished: {} {:.4f} at step {}, {}",
       info.task,
@@ -370,6 +383,7 @@ void Store::remove(const std::string& reference) {
           info.path.string());
     }
   }
+  const RunLock lock(victim.path);
   fs::remove_all(victim.path);
 }
 

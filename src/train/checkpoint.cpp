@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/fault.h"
 #include "mmi/base/files.h"
@@ -20,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 void sync_directory(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY);
@@ -31,16 +32,25 @@ void sync_directory(const fs::path& path) {
 }
 
 json trainer_json(const Checkpoint& c) {
+  json window = json::object();
+  for (const auto& [name, sum] : c.window) {
+    window[name] = {json_number(sum.first), sum.second};
+  }
+  json epoch = json::object();
+  for (const auto& [phase, sum] : c.epoch_loss) {
+    epoch[phase] = {json_number(sum.first), sum.second};
+  }
   return {
       {"format", kFormat},
       {"step", c.step},
-      {"best", {{"metric", c.best_metric}, {"value", c.best_value}, {"step", c.best_step}}},
+      {"best",
+       {{"metric", c.best_metric}, {"value", json_number(c.best_value)}, {"step", c.best_step}}},
       {"stale_evaluations", c.stale_evaluations},
       {"skipped", c.skipped},
       {"schedules", c.schedules},
-      {"epoch_loss", c.epoch_loss},
-      {"epoch_batches", c.epoch_batches},
-      {"window", c.window},
+      {"epoch_loss", epoch},
+      {"window", window},
+      {"world", c.world},
       {"device", c.device},
       {"threads", c.threads}};
 }
@@ -57,9 +67,17 @@ std::string directory_name(std::int64_t step) {
 /// Renamed first: nobody sees half of it.
 void discard(const fs::path& step) {
   const fs::path doomed = step.string() + format(".tmp-{}", ::getpid());
-  fs::rename(step, doomed);
-  fault_point("discard");
-  fs::remove_all(doomed);
+  std::error_code code(fault_point("discard"), std::generic_category());
+  if (!code) {
+    fs::rename(step, doomed, code);
+  }
+  if (!code) {
+    fault_point("removal");
+    fs::remove_all(doomed, code);
+  }
+  if (code) {
+    log::warning("{} cannot be deleted: {}", step.string(), code.message());
+  }
 }
 
 }  // namespace
@@ -100,6 +118,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint, bool is_best) {
           static_cast<double>(free) >= 1.2 * static_cast<double>(needed) &&
               fault_point("space") == 0,
           "the disk is full");
+      fs::remove_all(temporary);  // of an earlier process with this number
       mmi::create_directories(temporary);
       save_tensors(
           temporary / "model.safetensors",
@@ -138,7 +157,6 @@ void CheckpointStore::save(const Checkpoint& checkpoint, bool is_best) {
         human_size(needed),
         human_size(fs::space(directory_, ignored).available)));
   }
-  fault_point("prune");
   auto names = steps();
   const auto best = pointer("best");
   for (std::size_t i = 0; i + 2 < names.size(); ++i) {
@@ -239,14 +257,18 @@ Checkpoint CheckpointStore::load(const fs::path& directory) {
     Checkpoint c;
     c.step = trainer.at("step");
     c.best_metric = trainer.at("best").at("metric");
-    c.best_value = trainer.at("best").at("value");
+    c.best_value = read_json_number(trainer.at("best").at("value"));
     c.best_step = trainer.at("best").at("step");
-    c.stale_evaluations = trainer.value("stale_evaluations", 0);
-    c.skipped = trainer.value("skipped", 0);
+    c.stale_evaluations = trainer.at("stale_evaluations");
+    c.skipped = trainer.at("skipped");
     c.schedules = trainer.at("schedules");
-    c.epoch_loss = trainer.at("epoch_loss");
-    c.epoch_batches = trainer.at("epoch_batches");
-    c.window = trainer.value("window", c.window);
+    for (const auto& [phase, sum] : trainer.at("epoch_loss").items()) {
+      c.epoch_loss[phase] = {read_json_number(sum.at(0)), sum.at(1)};
+    }
+    for (const auto& [name, sum] : trainer.at("window").items()) {
+      c.window[name] = {read_json_number(sum.at(0)), sum.at(1)};
+    }
+    c.world = trainer.at("world");
     c.device = trainer.at("device");
     c.threads = trainer.at("threads");
     c.model = load_tensors(directory / "model.safetensors");

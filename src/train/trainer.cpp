@@ -82,6 +82,10 @@ double rss_mib() {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
+std::string place_of(int threads, const std::string& device, int world) {
+  return format("{} with {} threads, {} process(es)", device, threads, world);
+}
+
 constexpr int kMaxSkipped = 3;          // R5: steps in a row
 constexpr double kSpikeDeviations = 6;  // R6
 
@@ -235,6 +239,12 @@ void Trainer::set_stop(std::function<bool()> stop) {
 }
 
 void Trainer::set_resume(std::filesystem::path checkpoint) {
+  if (!checkpoint.empty()) {
+    checkpoint = std::filesystem::absolute(checkpoint).lexically_normal();
+    if (!checkpoint.has_filename()) {
+      checkpoint = checkpoint.parent_path();  // a slash at the end
+    }
+  }
   std::error_code code;
   MMI_CHECK(
       CheckpointError,
@@ -276,6 +286,16 @@ void Trainer::resume() {
   if (!found) {
     group.broadcast(tensors_of(own_state(task_.module())));
   }
+  const torch::Tensor best = torch::full({1}, state_.best_step, torch::kInt64);
+  group.broadcast({best});
+  state_.best_step = best.item<std::int64_t>();
+}
+
+std::string Trainer::place() const {
+  return place_of(
+      at::get_num_threads(),
+      phases_.front().optimizer.parameters().front().second.device().str(),
+      distributed().world());
 }
 
 void Trainer::restore(const Checkpoint& found) {
@@ -297,12 +317,10 @@ void Trainer::restore(const Checkpoint& found) {
   if (ema_) {
     ema_->load_state(found.ema, source);
   }
-  if (found.threads != at::get_num_threads()) {
-    log::warning(
-        "continuing with {} threads a training begun with {}: the result will differ in the last "
-        "bits",
-        at::get_num_threads(),
-        found.threads);
+  const std::string here = place();
+  const std::string there = place_of(found.threads, found.device, found.world);
+  if (here != there) {
+    log::warning("continuing on {} a training begun on {}: the result will differ", here, there);
   }
   state_ = found;
   state_.model.clear();
@@ -318,7 +336,8 @@ void Trainer::save(bool is_best) {
   Checkpoint checkpoint = state_;
   checkpoint.model = own_state(task_.module());
   checkpoint.threads = at::get_num_threads();
-  checkpoint.device = checkpoint.model.empty() ? "cpu" : checkpoint.model[0].second.device().str();
+  checkpoint.world = distributed().world();
+  checkpoint.device = phases_.front().optimizer.parameters().front().second.device().str();
   if (ema_) {
     checkpoint.ema = ema_->state();
   }
@@ -345,24 +364,28 @@ void Trainer::reject(
     note("skipped_steps", 1);
     return;
   }
-  std::string place;
-  if (distributed().is_writer() && std::filesystem::is_directory(run_)) {
+  std::string kept;
+  if (window_->log) {
     const auto folder = run_ / format("nan_step_{}", state_.step);
-    mmi::create_directories(folder);
-    nn::NamedTensors tensors;
-    for (const auto& [name, value] : batch) {
-      if (const auto* tensor = std::get_if<torch::Tensor>(&value)) {
-        tensors.emplace_back(name, *tensor);
+    try {
+      mmi::create_directories(folder);
+      nn::NamedTensors tensors;
+      for (const auto& [name, value] : batch) {
+        if (const auto* tensor = std::get_if<torch::Tensor>(&value)) {
+          tensors.emplace_back(name, *tensor);
+        }
       }
+      save_tensors(folder / "batch.safetensors", tensors);
+      nlohmann::ordered_json report = {
+          {"step", state_.step}, {"phase", phase.phase.name}, {"problem", what}, {"seed", seed_}};
+      for (const auto& [name, part] : loss.parts) {
+        report["loss_parts"][name] = format("{}", part.item<double>());
+      }
+      atomic_write(folder / "report.json", report.dump(1) + "\n");
+      kept = format("; {} holds the batch", folder.string());
+    } catch (const std::exception& error) {
+      kept = format("; the batch could not be kept: {}", error.what());
     }
-    save_tensors(folder / "batch.safetensors", tensors);
-    nlohmann::ordered_json report = {
-        {"step", state_.step}, {"phase", phase.phase.name}, {"problem", what}, {"seed", seed_}};
-    for (const auto& [name, part] : loss.parts) {
-      report["loss_parts"][name] = format("{}", part.item<double>());
-    }
-    atomic_write(folder / "report.json", report.dump(1) + "\n");
-    place = format("; {} holds the batch", folder.string());
   }
   throw NumericError(format(
       "{} at step {}; lower the learning rate or clip gradients (the last checkpoint in {} is "
@@ -370,7 +393,7 @@ void Trainer::reject(
       what,
       state_.step,
       run_.string(),
-      place));
+      kept));
 }
 
 /// False when the step was skipped.
@@ -417,7 +440,9 @@ bool Trainer::run_phase(PhaseState& phase, const std::vector<TensorDict>& batche
   }
   const double factor = phase.schedule.factor(state_.step);
   phase.optimizer.step(factor);
-  state_.epoch_loss[name] += value;
+  auto& [epoch_sum, epoch_count] = state_.epoch_loss[name];
+  epoch_sum += value;
+  ++epoch_count;
   const std::string prefix = phases_.size() > 1 ? name + "_" : "";
   note(prefix + "loss", value);
   note(prefix + "grad_norm", norm);
@@ -444,12 +469,20 @@ bool Trainer::run_phase(PhaseState& phase, const std::vector<TensorDict>& batche
 }
 
 void Trainer::run_step(const std::vector<TensorDict>& batches) {
-  nn::NamedTensors buffers;
+  nn::NamedTensors kept;
   std::vector<torch::Tensor> before;
+  const auto epoch_loss = state_.epoch_loss;
   if (config_.on_nan == OnNan::kSkip) {
-    // A forward pass that overflows leaves its mark in batch norm's running averages.
-    buffers = own_state(task_.module(), /*buffers_only=*/true);
-    for (const auto& [name, tensor] : buffers) {
+    // A forward pass that overflows leaves its mark in batch norm's running averages; with several
+    // phases an earlier one has stepped already.
+    kept = own_state(task_.module(), /*buffers_only=*/phases_.size() == 1);
+    for (const PhaseState& phase : phases_) {
+      if (phases_.size() > 1) {
+        const auto state = phase.optimizer.state();
+        kept.insert(kept.end(), state.begin(), state.end());
+      }
+    }
+    for (const auto& [name, tensor] : kept) {
       before.push_back(tensor.clone());
     }
   }
@@ -462,29 +495,27 @@ void Trainer::run_step(const std::vector<TensorDict>& batches) {
   }
   if (done) {
     state_.skipped = 0;
-    ++state_.epoch_batches;
   } else {
     const torch::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < buffers.size(); ++i) {
-      buffers[i].second.copy_(before[i]);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      kept[i].second.copy_(before[i]);
     }
+    state_.epoch_loss = epoch_loss;
   }
   ++state_.step;
-  if (ema_) {
+  if (ema_ && done) {
     ema_->update(state_.step);
   }
 }
 
 void Trainer::end_epoch() {
-  if (state_.epoch_batches == 0) {
-    return;  // all were skipped
-  }
   for (PhaseState& phase : phases_) {
-    phase.schedule.end_epoch(
-        state_.epoch_loss[phase.phase.name] / static_cast<double>(state_.epoch_batches));
+    // A phase that had no step in this epoch has nothing to judge by.
+    if (const auto at = state_.epoch_loss.find(phase.phase.name); at != state_.epoch_loss.end()) {
+      phase.schedule.end_epoch(at->second.first / static_cast<double>(at->second.second));
+    }
   }
   state_.epoch_loss.clear();
-  state_.epoch_batches = 0;
 }
 
 void Trainer::evaluate() {
@@ -520,9 +551,9 @@ void Trainer::evaluate() {
   group.broadcast({shared});
   const double score = shared.item<double>();
   const double gain = larger ? score - state_.best_value : state_.best_value - score;
-  const bool better = state_.best_step < 0 || gain > 0;
-  const bool counts =
-      state_.best_step < 0 || gain > (config_.early_stop ? config_.early_stop->min_delta : 0);
+  const bool first = state_.best_step < 0 || (std::isnan(state_.best_value) && !std::isnan(score));
+  const bool better = first || gain > 0;
+  const bool counts = first || gain > (config_.early_stop ? config_.early_stop->min_delta : 0);
   state_.stale_evaluations = counts ? 0 : state_.stale_evaluations + 1;
   if (better) {
     state_.best_value = score;
@@ -579,6 +610,11 @@ void Trainer::run_until_done() {
           format("stopped after step {}; the same command continues from there", state_.step));
     }
     const double before = now_s();
+    // For sources that draw from torch's generator.
+    torch::manual_seed(
+        (mix64(seed_ + fnv1a64("batch")) + mix64(static_cast<std::uint64_t>(state_.step) + 1) +
+         mix64(~static_cast<std::uint64_t>(group.rank()))) &
+        0x7FFFFFFFFFFFFFFFULL);
     std::vector<TensorDict> batches;
     std::int64_t examples = 0;
     for (std::int64_t i = 0; i < config_.accumulate; ++i) {

@@ -98,6 +98,12 @@ TEST(Prefetcher, ManyWorkersWithErrorsAndEarlyEndsLoseNothing) {
       ++*counter_;
     }
 
+    Counted& operator=(Counted&& other) noexcept {
+      std::swap(counter_, other.counter_);
+      std::swap(value, other.value);
+      return *this;
+    }
+
     Counted(const Counted&) = delete;
 
     ~Counted() {

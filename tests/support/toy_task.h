@@ -13,6 +13,8 @@ struct ToyConfig {
   double lr = 1e-2;
   std::int64_t break_at = -1;           ///< the loss is NaN at this step
   std::int64_t break_gradient_at = -1;  ///< the loss is finite, its gradient is not
+  std::int64_t break_critic_at = -1;    ///< the second phase's loss is NaN
+  std::int64_t nan_evaluations = 0;     ///< so many of the first have no score
   std::int64_t spoil_eval_from = -1;    ///< evaluations after so many show no gain
   bool two_phases = true;
   bool plain = false;  ///< float64, without batch norm and dropout
@@ -25,6 +27,8 @@ struct ToyConfig {
             .field("lr", &ToyConfig::lr, "")
             .field("break_at", &ToyConfig::break_at, "")
             .field("break_gradient_at", &ToyConfig::break_gradient_at, "")
+            .field("break_critic_at", &ToyConfig::break_critic_at, "")
+            .field("nan_evaluations", &ToyConfig::nan_evaluations, "")
             .field("spoil_eval_from", &ToyConfig::spoil_eval_from, "")
             .field("two_phases", &ToyConfig::two_phases, "")
             .field("plain", &ToyConfig::plain, "")
@@ -106,13 +110,19 @@ class ToyTask : public Task {
       }
     } else {
       loss.total = (critic_->forward(x) - errors_[context.micro]).pow(2).mean();
+      if (context.step == config_.break_critic_at) {
+        loss.total = loss.total * std::nan("");
+      }
     }
     return loss;
   }
 
   Metrics evaluate(const std::string& split) override {
     const torch::Tensor x = typed(torch::linspace(-1, 1, 20).view({5, 4}));
-    if (config_.spoil_eval_from >= 0 && ++evaluations_ > config_.spoil_eval_from) {
+    if (++evaluations_ <= config_.nan_evaluations) {
+      return {{"error", std::nan("")}};
+    }
+    if (config_.spoil_eval_from >= 0 && evaluations_ > config_.spoil_eval_from) {
       return {{"error", 100}};
     }
     const torch::Tensor error = net_->forward(x) - x.sum(1, true);

@@ -129,13 +129,17 @@ TEST_F(Training, APhaseWithEveryTwoIsUpdatedInEverySecondStep) {
   const auto toy = task();
   Trainer(*toy, config(5), 9, run("run")).fit();
   const auto last = CheckpointStore(root_ / "run" / "checkpoints").pointer("last");
+  int hits = 0;
   for (const auto& [name, tensor] : CheckpointStore::load(*last).optimizers) {
     if (name == "critic/critic.weight.step") {
       EXPECT_EQ(tensor.item<float>(), 3);  // steps 0, 2, 4
+      ++hits;
     } else if (name == "net/net.0.weight.step") {
       EXPECT_EQ(tensor.item<float>(), 5);
+      ++hits;
     }
   }
+  EXPECT_EQ(hits, 2);
 }
 
 TEST_F(Training, ANonFiniteLossStopsBeforeTheWeightsChange) {
@@ -190,6 +194,42 @@ TEST_F(Training, ASkippedStepLeavesWeightsAndBuffersAsTheyWere) {
       }
     }
   }
+}
+
+TEST_F(Training, ASkippedStepUndoesThePhasesBeforeIt) {
+  TrainConfig skipping = config(6);
+  skipping.on_nan = OnNan::kSkip;
+  skipping.ema = nn::EmaConfig{};
+  ToyConfig broken;
+  broken.break_critic_at = 4;
+  const auto toy = task(broken);
+  Trainer(*toy, skipping, 9, run("skipped")).fit();
+  // Without its fifth step the training is one of four steps and the sixth.
+  int hits = 0;
+  const auto last = CheckpointStore(root_ / "skipped" / "checkpoints").pointer("last");
+  for (const auto& [key, tensor] : CheckpointStore::load(*last).optimizers) {
+    if (key == "net/net.0.weight.step") {
+      EXPECT_EQ(tensor.item<float>(), 5);
+      ++hits;
+    } else if (key == "critic/critic.weight.step") {
+      EXPECT_EQ(tensor.item<float>(), 2);  // steps 0 and 2
+      ++hits;
+    }
+  }
+  EXPECT_EQ(hits, 2);
+}
+
+TEST_F(Training, AScoreThatIsNoNumberIsReplacedByTheFirstThatIs) {
+  ToyConfig odd;
+  odd.nan_evaluations = 2;
+  const auto toy = task(odd);
+  const FitResult result = Trainer(*toy, config(20), 9, run("run")).fit();
+  EXPECT_TRUE(std::isfinite(result.best_value));
+  EXPECT_GE(result.best_step, 15);
+  // Also one that never has a score ends with readable checkpoints.
+  odd.nan_evaluations = 100;
+  const auto none = task(odd);
+  EXPECT_TRUE(std::isnan(Trainer(*none, config(20), 9, run("none")).fit().best_value));
 }
 
 TEST_F(Training, AccumulationEqualsTheBigBatch) {

@@ -35,7 +35,7 @@ class MMI_API Ema {
   /// Copies; CheckpointError when a name is missing. `source` names the file in messages.
   void load_state(const NamedTensors& tensors, const std::string& source);
 
-  /// Exchanges the averaged and the network's own parameters; twice is as if nothing had been done.
+  /// Puts the average in the place of the network's own parameters, or those back again.
   void swap();
 
  private:
@@ -43,6 +43,7 @@ class MMI_API Ema {
   const torch::nn::Module& module_;
   NamedTensors parameters_;  ///< the network's
   std::vector<torch::Tensor> average_;
+  std::vector<torch::Tensor> own_;  ///< of the network, while the average is in their place
 };
 
 }  // namespace mmi::nn

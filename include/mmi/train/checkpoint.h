@@ -23,12 +23,13 @@ struct Checkpoint {
   std::int64_t stale_evaluations = 0;  ///< since the last improvement, for early stopping
   int skipped = 0;                     ///< steps in a row that were not finite
   std::map<std::string, std::vector<double>> schedules;  ///< per phase
-  std::map<std::string, double> epoch_loss;              ///< per phase, sum over the open epoch
-  std::int64_t epoch_batches = 0;
+  /// Per phase: sum and count of the losses in the open epoch.
+  std::map<std::string, std::pair<double, std::int64_t>> epoch_loss;
   /// Sum and count of each value since the last log line.
   std::map<std::string, std::pair<double, std::int64_t>> window;
   std::string device;
   int threads = 1;
+  int world = 1;  ///< processes
   nn::NamedTensors model;
   nn::NamedTensors ema;         ///< averaged weights; empty without train.ema
   nn::NamedTensors optimizers;  ///< "<phase>/<parameter>.exp_avg", …

@@ -92,6 +92,7 @@ class MMI_API Trainer {
 
   void resume();
   void restore(const Checkpoint& found);
+  std::string place() const;
   void note(const std::string& name, double value);
   bool run_phase(PhaseState& phase, const std::vector<TensorDict>& batches);
   void run_step(const std::vector<TensorDict>& batches);
