@@ -59,9 +59,7 @@ def own_module() -> Any:
     try:
         return importlib.import_module("mmi_bench")
     except ImportError as error:
-        sys.exit(
-            f"bench: {MODULE}/mmi_bench.so: {error}; bash scripts/setup.sh builds it"
-        )
+        sys.exit(f"bench: {MODULE}/mmi_bench.so: {error}; bash scripts/setup.sh builds it")
 
 
 def seconds(call: Callable[[], Any]) -> float:

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,21 @@ def main() -> int:
     settings = Settings(quick=args.quick)
     start = time.monotonic()
     rows: list[dict[str, Any]] = []
+    failed = False
     for name in args.only or WORKS:
         print(f"bench: {name} …", file=sys.stderr)
-        for case in WORKS[name](settings):
-            row = row_of(case, args.quick)
-            rows.append({"name": name, **row})
-            print(
-                f"  {figure(row):20} {row['verdict']:12} {row['threads']} threads | "
-                f"{row['work']} | {row['peer']}",
-                flush=True,
-            )
+        try:
+            for case in WORKS[name](settings):
+                row = row_of(case, args.quick)
+                rows.append({"name": name, **row})
+                print(
+                    f"  {figure(row):20} {row['verdict']:12} {row['threads']} threads | "
+                    f"{row['work']} | {row['peer']}",
+                    flush=True,
+                )
+        except Exception:
+            failed = True
+            traceback.print_exc()
     print(f"bench: {time.monotonic() - start:.0f} s", file=sys.stderr)
     if args.json:
         import torch
@@ -108,7 +114,7 @@ def main() -> int:
         }
         args.json.write_text(json.dumps(result, indent=1) + "\n")
         args.json.with_suffix(".md").write_text(render(result))
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

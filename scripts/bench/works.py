@@ -2,7 +2,6 @@
 
 import math
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from itertools import cycle
@@ -20,10 +19,14 @@ THREADS = (1, 2)
 Pair = tuple[Tensor, Tensor]
 
 
+class Different(Exception):
+    """The outputs of both sides are not those of the same work."""
+
+
 def check(name: str, difference: float, limit: float) -> str:
-    """Says what was compared; ends the run when both sides did not do the same work."""
+    """Says what was compared; an error when both sides did not do the same work."""
     if not difference <= limit:
-        sys.exit(f"bench: {name}: the outputs differ by {difference:.3g} (at most {limit:g})")
+        raise Different(f"{name}: {difference:.3g} (at most {limit:g})")
     return f"{name}: {difference:.2g} (at most {limit:g})" if limit else f"{name}: equal"
 
 
@@ -234,31 +237,48 @@ def loader_case(
     )
 
 
+class Rows(Dataset[tuple[Tensor, int]]):
+    """Rows of one tensor with their numbers: what MemoryItems is."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.x[index], index
+
+
 def memory_loader(
-    name: str, shape: tuple[int, ...], count: int, batch: int, bar: float, batches: int
-) -> Iterator[Case]:
-    torch.set_num_threads(1)
-    x = torch.rand(count, *shape)
-    data = TensorDataset(x, torch.arange(count))
-    size = x[0].nbytes
+    name: str, x: Tensor, data: Dataset[Any], peer: str, batch: int, bar: float, batches: int
+) -> Case:
     gbs = memcpy_gbs()
-    roof = f"memcpy {gbs:.1f} GB/s = {gbs * 1e9 / size:.3g} items/s"
+    roof = f"memcpy {gbs:.1f} GB/s = {gbs * 1e9 / x[0].nbytes:.3g} items/s"
     items = own_module().MemoryItems(x)
-    yield loader_case(name, data, items, batch, 0, 1, bar, 0, roof, batches)
+    case = loader_case(name, data, items, batch, 0, 1, bar, 0, roof, batches)
+    case.peer = f"{case.peer}; {peer}"
+    return case
 
 
 @work
 def loader_small(settings: Settings) -> Iterator[Case]:
     """Items of 1 KiB from memory."""
+    torch.set_num_threads(1)
     name = "Loader: items of 1 KiB in memory, batch 64"
-    yield from memory_loader(name, (256,), 64 * 512, 64, 10, 512)
+    x = torch.rand(64 * 512, 256)
+    both = TensorDataset(x, torch.arange(len(x)))
+    yield memory_loader(name, x, both, "TensorDataset", 64, 10, 256)
+    yield memory_loader(name, x, Rows(x), "own Dataset with x[i], i", 64, 10, 256)
 
 
 @work
 def loader_stacks(settings: Settings) -> Iterator[Case]:
     """Stacks of 0.6 MB from memory."""
+    torch.set_num_threads(1)
     name = "Loader: float stacks (5,68,452) of 0.6 MB in memory, batch 16"
-    yield from memory_loader(name, (5, 68, 452), 1024, 16, 1.0, 48)
+    x = torch.rand(1024, 5, 68, 452)
+    yield memory_loader(name, x, Rows(x), "own Dataset with x[i], i", 16, 1.0, 48)
 
 
 @work
