@@ -243,7 +243,11 @@ TEST(Config, HostileTextGetsOneSentence) {
   expect("a: [1\nb: 2\n", "a.yaml:2");
   expect("a: 1\nb: \xFF\xFE\n", "a.yaml:2: not UTF-8 text");
   expect("b: \xED\xA0\x80\n", "a.yaml:1: not UTF-8 text");
+  expect("# \x80\na: 1\n", "a.yaml:1: not UTF-8 text");
+  expect("a: 1\nseed: !!python/object:os.system 1\n", "a.yaml:2: the tag ");
+  expect("a: !!set {x, y}\n", "a.yaml:1: the tag ");
   expect("b: \xC0\x80\n", "a.yaml:1: not UTF-8 text");
+  expect(std::string("\0\0\0- 1", 6), "a.yaml:1: not UTF-8 text");
 }
 
 TEST(Config, AMapOfManyKeysIsReadInTime) {
