@@ -36,7 +36,7 @@ stage_fuzz() { bash scripts/fuzz.sh 20; }
 # Damaged media; 10,000 files a format are the figure to reach before a release.
 stage_mutate() {
   cmake --build --preset release --target mutate_media
-  build/release/tests/mutate_media --count 1000
+  build/release/tests/mutate_media --count 2000
 }
 
 stage_long_media() { bash scripts/long_media.sh 60; }

@@ -34,6 +34,9 @@ bool needs_quotes(const std::string& text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ') {
     return true;
   }
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20; })) {
+    return true;
+  }
   if (text.find_first_of(":#{}[],&*!|>'\"%@`\n\t\\") != std::string::npos || text.front() == '-' ||
       text.front() == '?') {
     return true;

@@ -64,9 +64,9 @@ struct Reader {
     if (++count > kMaxNodes) {
       fail(yaml.Mark(), format("more than {} values", kMaxNodes));
     }
-    // yaml-cpp's own marks for plain and quoted values.
+    // "?" and "!" stand for no tag, unquoted and quoted.
     if (const std::string& tag = yaml.Tag(); !tag.empty() && tag != "?" && tag != "!") {
-      fail(yaml.Mark(), format("tags ({}) are not supported; leave it out", tag));
+      fail(yaml.Mark(), format("the tag {} is not supported: write plain values", tag));
     }
     Node node;
     if (yaml.IsScalar()) {
@@ -98,12 +98,16 @@ struct Reader {
   }
 };
 
-/// Length of the valid UTF-8 sequence that begins the text; 0 when there is none.
+/// Length of the valid UTF-8 sequence that begins the text; 0 when there is none, or a control
+/// character (with zeros among the first bytes the parser would assume UTF-16 or 32).
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) -> unsigned {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
   };
   const unsigned first = byte(0);
+  if (first < 0x20 && first != '\t' && first != '\n' && first != '\r') {
+    return 0;
+  }
   const std::size_t n = first < 0x80   ? 1
                         : first < 0xC2 ? 0
                         : first < 0xE0 ? 2
@@ -237,6 +241,7 @@ Node read_yaml(const std::filesystem::path& path, int layer) {
 }
 
 void apply_override(Node& tree, const std::string& assignment, int layer) {
+  guard(assignment, "command line");
   const auto equals = assignment.find('=');
   MMI_CHECK(
       ConfigError,

@@ -10,13 +10,14 @@ namespace mmi::io {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = 256ULL << 20;
+constexpr std::string_view kMark = "\xEF\xBB\xBF";  ///< of UTF-8
 
 class Parser {
  public:
   Parser(std::string_view text, const std::string& name, char separator)
       : text_(text), name_(name), separator_(separator) {
-    if (text_.starts_with("\xEF\xBB\xBF")) {
-      text_.remove_prefix(3);
+    if (text_.starts_with(kMark)) {
+      text_.remove_prefix(kMark.size());
     }
   }
 
@@ -94,8 +95,8 @@ void put_row(std::string& out, const std::vector<std::string>& row, char separat
     if (i > 0) {
       out += separator;
     }
-    // A row of one empty cell would otherwise be an empty line.
-    if (row[i].find_first_of(special) == std::string::npos &&
+    // A row of one empty cell would otherwise be an empty line, and a byte order mark be skipped.
+    if (row[i].find_first_of(special) == std::string::npos && !row[i].starts_with(kMark) &&
         !(row.size() == 1 && row[i].empty())) {
       out += row[i];
       continue;

@@ -26,13 +26,7 @@ VideoIndex::VideoIndex(ff::Input& input, int stream, const std::filesystem::path
   ff::take_message();
   while ((result = av_read_frame(input.get(), packet.get())) >= 0) {
     if (const std::string message = ff::take_message(); !message.empty() && complaint_.empty()) {
-      complaint_ = format(
-          "{} is damaged near byte {}, before {:.3f} s: {}",
-          path,
-          packet->pos,
-          static_cast<double>(packet->pts - start_) *
-              av_q2d(input->streams[packet->stream_index]->time_base),
-          message);
+      complaint_ = format("{} is damaged before byte {}: {}", path, packet->pos, message);
     }
     // Packets before the start of an edit list are decoded, but never shown.
     if (packet->stream_index == stream && !(packet->flags & AV_PKT_FLAG_DISCARD)) {

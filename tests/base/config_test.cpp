@@ -150,13 +150,6 @@ class ConfigFiles : public testing::Test {
   fs::path folder_;
 };
 
-TEST(Yaml, TagsAreRefused) {
-  for (const char* text : {"seed: !!python/object:os.system 1", "!mine {a: 1}", "a: !!str 5"}) {
-    EXPECT_THROW(config::parse_yaml(text, "file"), ConfigError) << text;
-  }
-  EXPECT_NO_THROW(config::parse_yaml("a: \"5\"\nb: '!!x'\nc: [1, {d: ~}]", "file"));
-}
-
 TEST(Config, ReadsEveryKindOfField) {
   const auto outer = config::read<Outer>(config::parse_yaml(
       "flag: true\nsteps: 3\nlabel: '7'\nshape: flat\nlimit: 1\ntable: {a: 1, b: 2}\n"
@@ -250,7 +243,11 @@ TEST(Config, HostileTextGetsOneSentence) {
   expect("a: [1\nb: 2\n", "a.yaml:2");
   expect("a: 1\nb: \xFF\xFE\n", "a.yaml:2: not UTF-8 text");
   expect("b: \xED\xA0\x80\n", "a.yaml:1: not UTF-8 text");
+  expect("# \x80\na: 1\n", "a.yaml:1: not UTF-8 text");
+  expect("a: 1\nseed: !!python/object:os.system 1\n", "a.yaml:2: the tag ");
+  expect("a: !!set {x, y}\n", "a.yaml:1: the tag ");
   expect("b: \xC0\x80\n", "a.yaml:1: not UTF-8 text");
+  expect(std::string("\0\0\0- 1", 6), "a.yaml:1: not UTF-8 text");
 }
 
 TEST(Config, AMapOfManyKeysIsReadInTime) {

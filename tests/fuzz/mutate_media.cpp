@@ -1,5 +1,5 @@
-// Feeds our readers with damaged media files, each in a process of its own, and counts what comes
-// of it. Usage: mutate_media [--count 10000] [--seed 1] [--jobs 2] [--only FORMAT]
+// Feeds our readers with damaged media files, in processes of a few files each, and counts what
+// comes of it. Usage: mutate_media [--count 10000] [--seed 1] [--jobs 2] [--only FORMAT]
 // Run it in the repository's root. Exit code 1 when a bar is broken.
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
+#include <fstream>
 #include <map>
 
 #include "mmi/base/errors.h"
@@ -147,18 +147,33 @@ void decode(const fs::path& path, const std::string& kind, io::OnError on_error)
   }
 }
 
-int child(const fs::path& path, const Bytes& bytes, const std::string& kind, io::OnError on_error) {
-  const rlimit memory{6UL << 30, 6UL << 30};
-  const rlimit core{0, 0};
-  ::setrlimit(RLIMIT_AS, &memory);
-  ::setrlimit(RLIMIT_CORE, &core);
-  ::alarm(static_cast<unsigned>(kMaxSeconds) + 3);
-  const int quiet = ::open("/dev/null", O_WRONLY);
-  ::dup2(quiet, STDERR_FILENO);
+/// What became of one file; a process that dies sends none for its last file.
+struct Outcome {
+  int code;
+  double seconds;
+  long peak_kib;
+};
+
+/// The peak since the last call, of this process.
+long take_peak_kib() {
+  long peak = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) {
+      peak = std::strtol(line.c_str() + 6, nullptr, 10);
+    }
+  }
+  std::ofstream("/proc/self/clear_refs") << "5";
+  return peak;
+}
+
+int try_file(
+    const fs::path& path, const Bytes& bytes, const std::string& kind, io::OnError on_error) {
   try {
-    std::FILE* const file = std::fopen(path.c_str(), "wb");
-    std::fwrite(bytes.data(), 1, bytes.size(), file);
-    std::fclose(file);
+    std::ofstream(path, std::ios::binary)
+        .write(
+            reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
     decode(path, kind, on_error);
     return 0;
   } catch (const DataError&) {
@@ -183,12 +198,17 @@ struct Counts {
   }
 };
 
+/// Files begin <= number < end of a kind, in one process.
 struct Job {
-  std::int64_t number;
   std::string kind;
-  int slot;
-  Clock::time_point start;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  int slot = 0;
+  int pipe = -1;
 };
+
+constexpr std::int64_t kFilesOfAProcess = 25;
+constexpr io::OnError kPolicies[] = {io::OnError::kRaise, io::OnError::kSkip, io::OnError::kPad};
 
 /// What file `number` of a kind holds and how it is read.
 Bytes file_of(
@@ -255,61 +275,99 @@ int main(int argc, char** argv) {
   for (int slot = 0; slot < jobs; ++slot) {
     free_slots.push_back(slot);
   }
-  const auto reap = [&] {
-    rusage used{};
-    const pid_t pid = ::wait4(-1, &status, 0, &used);
-    const Job job = running.at(pid);
-    running.erase(pid);
-    free_slots.push_back(job.slot);
-    Counts& counts = table[job.kind];
-    const double seconds = std::chrono::duration<double>(Clock::now() - job.start).count();
-    const Counts before = counts;
-    counts.longest_s = std::max(counts.longest_s, seconds);
-    counts.most_kib = std::max(counts.most_kib, used.ru_maxrss);
-    counts.slow += seconds > kMaxSeconds ? 1 : 0;
-    counts.large += used.ru_maxrss > kMaxKiB ? 1 : 0;
-    if (WIFEXITED(status)) {
-      const int code = WEXITSTATUS(status);
-      ++(code == 0 ? counts.ok : code == kDataError ? counts.data_error : counts.other);
-    } else {
-      counts.crash += WTERMSIG(status) == SIGALRM ? 0 : 1;
-    }
-    if (counts.slow + counts.large + counts.crash + counts.other >
-        before.slow + before.large + before.crash + before.other) {
-      const fs::path kept = format("build/mutate/{}-{}.{}", job.kind, job.number, job.kind);
-      fs::create_directories(kept.parent_path());
-      atomic_write(kept, file_of(seeds, job.kind, job.number, seed));
-      std::printf(
-          "%s (on_error %s): status %d, %.1f s, %ld MiB\n",
-          kept.c_str(),
-          job.number % 3 == 0   ? "raise"
-          : job.number % 3 == 1 ? "skip"
-                                : "pad",
-          status,
-          seconds,
-          used.ru_maxrss >> 10);
-    }
-  };
-  constexpr io::OnError kPolicies[] = {io::OnError::kRaise, io::OnError::kSkip, io::OnError::kPad};
+  std::vector<Job> todo;
   for (const std::string& kind : kFormats) {
-    for (std::int64_t i = 0; i < count && (only.empty() || only == kind); ++i) {
-      if (free_slots.empty()) {
-        reap();
-      }
-      const int slot = free_slots.back();
-      free_slots.pop_back();
-      const auto start = Clock::now();
-      const fs::path path = folder / format("{}.{}", slot, kind);
-      const pid_t pid = ::fork();
-      if (pid == 0) {
-        const auto on_error = kPolicies[i % 3];
-        std::_Exit(child(path, file_of(seeds, kind, i, seed), kind, on_error));
-      }
-      running[pid] = {i, kind, slot, start};
+    for (std::int64_t i = 0; i < count && (only.empty() || only == kind); i += kFilesOfAProcess) {
+      todo.push_back({kind, i, std::min(i + kFilesOfAProcess, count)});
     }
   }
-  while (!running.empty()) {
-    reap();
+  std::reverse(todo.begin(), todo.end());
+
+  const auto start = [&](Job job) {
+    job.slot = free_slots.back();
+    free_slots.pop_back();
+    int ends[2] = {-1, -1};
+    MMI_ASSERT(::pipe(ends) == 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      const rlimit memory{6UL << 30, 6UL << 30};
+      const rlimit core{0, 0};
+      ::setrlimit(RLIMIT_AS, &memory);
+      ::setrlimit(RLIMIT_CORE, &core);
+      ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
+      take_peak_kib();
+      for (std::int64_t i = job.begin; i < job.end; ++i) {
+        const Bytes bytes = file_of(seeds, job.kind, i, seed);
+        const auto begun = Clock::now();
+        ::alarm(static_cast<unsigned>(kMaxSeconds) + 3);
+        const fs::path path = folder / format("{}.{}", job.slot, job.kind);
+        Outcome outcome{try_file(path, bytes, job.kind, kPolicies[i % 3]), 0, 0};
+        outcome.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+        outcome.peak_kib = take_peak_kib();
+        if (::write(ends[1], &outcome, sizeof outcome) != sizeof outcome) {
+          std::_Exit(1);
+        }
+      }
+      std::_Exit(0);
+    }
+    ::close(ends[1]);
+    job.pipe = ends[0];
+    running[pid] = job;
+  };
+
+  const auto count_outcome = [&](const Job& job, std::int64_t number, const Outcome& outcome) {
+    Counts& counts = table[job.kind];
+    const bool crashed = outcome.code < 0;
+    const bool slow = outcome.seconds > kMaxSeconds;
+    const bool large = outcome.peak_kib > kMaxKiB;
+    counts.ok += outcome.code == 0 ? 1 : 0;
+    counts.data_error += outcome.code == kDataError ? 1 : 0;
+    counts.other += outcome.code == kOtherError ? 1 : 0;
+    counts.crash += crashed ? 1 : 0;
+    counts.slow += slow ? 1 : 0;
+    counts.large += large ? 1 : 0;
+    counts.longest_s = std::max(counts.longest_s, outcome.seconds);
+    counts.most_kib = std::max(counts.most_kib, outcome.peak_kib);
+    if (crashed || slow || large || outcome.code == kOtherError) {
+      const fs::path kept = format("build/mutate/{}-{}.{}", job.kind, number, job.kind);
+      fs::create_directories(kept.parent_path());
+      atomic_write(kept, file_of(seeds, job.kind, number, seed));
+      const char* const policies[] = {"raise", "skip", "pad"};
+      std::printf(
+          "%s (on_error %s): result %d, %.1f s, %ld MiB\n",
+          kept.c_str(),
+          policies[number % 3],
+          outcome.code,
+          outcome.seconds,
+          outcome.peak_kib >> 10);
+    }
+  };
+
+  while (!todo.empty() || !running.empty()) {
+    if (!todo.empty() && !free_slots.empty()) {
+      const Job job = todo.back();
+      todo.pop_back();
+      start(job);
+      continue;
+    }
+    const pid_t pid = ::wait(&status);
+    Job job = running.at(pid);
+    running.erase(pid);
+    free_slots.push_back(job.slot);
+    Outcome outcome{};
+    while (::read(job.pipe, &outcome, sizeof outcome) == sizeof outcome) {
+      count_outcome(job, job.begin++, outcome);
+    }
+    ::close(job.pipe);
+    if (job.begin < job.end) {
+      const bool alarmed = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+      const int code = WIFSIGNALED(status) ? -WTERMSIG(status) : -1;
+      count_outcome(
+          job, job.begin++, alarmed ? Outcome{1, kMaxSeconds + 3, 0} : Outcome{code, 0, 0});
+      if (job.begin < job.end) {
+        todo.push_back(job);
+      }
+    }
   }
   fs::remove_all(folder);
 

@@ -239,7 +239,7 @@ TEST_F(Damaged, FlacIsCheckedByItsChecksums) {
 TEST_F(Damaged, BlocksThatAContainerLostAreNoticed) {
   write_clip(file("b.mkv"), VideoCodec::kFfv1);
   write("b.mkv", with_hole(read_bytes(file("b.mkv")), 0.5, 9000));
-  EXPECT_ERROR(VideoReader(file("b.mkv")), DataError, "b.mkv is damaged near byte ");
+  EXPECT_ERROR(VideoReader(file("b.mkv")), DataError, "b.mkv is damaged before byte ");
   VideoReader skipping(file("b.mkv"), gray(OnError::kSkip));
   EXPECT_LT(all_frames(skipping).size(), 60U);
   EXPECT_NE(skipping.damage().first, "");
