@@ -3,6 +3,7 @@
 import atexit
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,7 +17,7 @@ ANSWER_S = 3.0
 _joined = False
 
 
-def _missing(store: dist.Store, rank: int, world: int) -> list[int]:
+def _missing(store: Any, rank: int, world: int) -> list[int]:
     """The ranks that do not answer; every rank that is left asks at the same time."""
     try:
         store.set(f"mmi/here/{rank}", "")

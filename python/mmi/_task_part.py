@@ -30,7 +30,7 @@ class TaskPart:
         self.module = module
         self.generates = hasattr(part, "generate")
         self.fingerprint = fingerprint
-        self.selection = getattr(part, "selection", None)
+        self.selection: Any = getattr(part, "selection", None)
         match self.selection:
             case (str(), bool()):
                 pass

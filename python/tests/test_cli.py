@@ -55,7 +55,7 @@ def test_trains_with_parts_of_an_imported_package(
     bad = run("task.examples.broken=true")
     assert bad.returncode == 3
     assert "Traceback" in bad.stderr and bad.stderr.splitlines()[-1].startswith(
-        "mmi: dataset cli_noise raised RuntimeError: torn page"
+        "mmi: example 3 of dataset cli_noise raised RuntimeError: torn page"
     )
 
 

@@ -204,8 +204,12 @@ TensorDict Loader::read(std::int64_t index, const Rng& stream, std::vector<BadEx
       }
       return example;
     } catch (const DataError& error) {
-      const std::string text =
-          format("example {} of {}: {}", index, dataset_->name(), error.what());
+      // Parts written in Python name themselves.
+      const std::string what = error.what();
+      const std::string name = dataset_->name();
+      const std::string text = what.rfind(name, 0) == 0
+                                   ? format("example {} of {}", index, what)
+                                   : format("example {} of {}: {}", index, name, what);
       if (config_.on_error == OnError::kRaise) {
         throw DataError(text);
       }

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/json_number.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/base/hash.h"
+#include "mmi/base/json_number.h"
 #include "mmi/base/log.h"
 #include "mmi/base/progress.h"
 #include "mmi/base/version.h"

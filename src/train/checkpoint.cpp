@@ -7,11 +7,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "base/json_number.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/fault.h"
 #include "mmi/base/files.h"
 #include "mmi/base/hash.h"
+#include "mmi/base/json_number.h"
 #include "mmi/base/log.h"
 #include "mmi/tensor/safetensors.h"
 
