@@ -115,14 +115,28 @@ std::vector<Phase> Video2RollTask::phases() const {
   return {phase};
 }
 
-std::shared_ptr<data::BatchSource> Video2RollTask::source() {
-  std::shared_ptr<data::Dataset> examples = examples_;
-  if (!examples) {
-    examples = std::make_shared<FrameStacks>(
-        recordings_->split("train"), config_.range(), config_.height, config_.width);
+std::shared_ptr<data::Dataset> Video2RollTask::frames_of(const std::string& split) const {
+  return std::make_shared<FrameStacks>(
+      recordings_->split(split), config_.range(), config_.height, config_.width);
+}
+
+std::vector<std::pair<std::string, Task::DatasetOpener>> Video2RollTask::datasets() {
+  std::vector<std::pair<std::string, DatasetOpener>> list;
+  if (examples_) {
+    list.emplace_back("examples", [this] { return examples_; });
+  } else {
+    list.emplace_back("train", [this] { return frames_of("train"); });
   }
   std::shared_ptr<data::Sampler> sampler;
   const torch::Tensor labels = config_.balanced ? examples->labels() : torch::Tensor();
+  for (const char* split : {"valid", "test"}) {
+    list.emplace_back(split, [this, split] { return frames_of(split); });
+  }
+  return list;
+}
+
+std::shared_ptr<data::BatchSource> Video2RollTask::source() {
+  const std::shared_ptr<data::Dataset> examples = examples_ ? examples_ : frames_of("train");
   if (labels.defined()) {
     sampler = std::make_shared<BalancedEpochs>(labels, config_.draws_per_epoch);
   } else {

@@ -55,6 +55,7 @@ class MMI_API Video2RollTask : public Task {
   std::shared_ptr<data::BatchSource> source() override;
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override;
   Metrics evaluate(const std::string& split) override;
+  std::vector<std::pair<std::string, DatasetOpener>> datasets() override;
   std::pair<std::string, bool> selection() const override;
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;
@@ -80,6 +81,7 @@ class MMI_API Video2RollTask : public Task {
  private:
   torch::Tensor prepare(const torch::Tensor& frames) const;
 
+  std::shared_ptr<data::Dataset> frames_of(const std::string& split) const;
   Video2RollTaskConfig config_;
   BuildArgs args_;
   std::shared_ptr<const Recordings> recordings_;
