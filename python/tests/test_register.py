@@ -1,4 +1,4 @@
-"""Datasets and encoders written in Python, used by name from YAML."""
+"""Datasets, encoders, heads and metrics written in Python, used by name from YAML."""
 
 import copy
 import subprocess
@@ -192,7 +192,7 @@ def test_what_a_dataset_raises_comes_out_as_it_is(
 
 
 def test_wrong_parts_are_named(config: Make) -> None:
-    with pytest.raises(mmi.ConfigError, match="these can: dataset, encoder"):
+    with pytest.raises(mmi.ConfigError, match="these can: dataset, encoder, head, metric, task"):
         mmi.register("decoder", "x")
     with pytest.raises(mmi.ConfigError, match="has no __getitem__"):
         mmi.register("dataset", "x")(type("X", (), {"__len__": lambda self: 1}))

@@ -4,6 +4,8 @@
 
 #include "mmi/encoders/encoder.h"
 #include "mmi/models/audeo/video2roll_task.h"
+#include "mmi/heads/head.h"
+#include "mmi/metrics/metric.h"
 
 namespace mmi {
 
@@ -13,6 +15,8 @@ void register_all() {
     encoders::register_encoders();
     models::audeo::register_audeo();
   });
+    heads::register_heads();
+    metrics::register_metrics();
 }
 
 }  // namespace mmi
