@@ -7,6 +7,7 @@
 #include "bindings.h"
 #include "mmi/base/errors.h"
 #include "mmi/encoders/encoder.h"
+#include "mmi/heads/head.h"
 #include "mmi/models/audeo/frame_model.h"
 #include "mmi/models/audeo/roll2midi.h"
 #include "mmi/models/audeo/video2roll.h"
@@ -145,6 +146,17 @@ Core create_encoder(
   return create_part<encoders::Encoder>(name, options, args);
 }
 
+Core create_head(const std::string& name, const config::Node& options, const config::Node& shape) {
+  using Args = heads::Head::BuildArgs;
+  static const config::Schema schema =
+      config::Table<Args>("shape", "of features and output")
+          .field("in_features", &Args::in_features, "D", config::at_least(1))
+          .field("out_features", &Args::out_features, "K", config::at_least(1));
+  Args args;
+  read_all(schema, shape, args);
+  return create_part<heads::Head>(name, options, args);
+}
+
 /// Networks that belong to one system and fill no slot.
 Core create_network(const std::string& name, const config::Node& options) {
   namespace audeo = models::audeo;
@@ -175,10 +187,13 @@ Core create(
   if (kind == "encoder") {
     return create_encoder(name, settings, sizes);
   }
+  if (kind == "head") {
+    return create_head(name, settings, sizes);
+  }
   MMI_CHECK(
       ConfigError,
       kind == "network",
-      "networks are of the kinds frame_model, encoder and network, not \"{}\"",
+      "networks are of the kinds frame_model, encoder, head and network, not \"{}\"",
       kind);
   MMI_CHECK(ConfigError, sizes.members.empty(), "{} takes no sizes", name);
   return create_network(name, settings);

@@ -102,29 +102,27 @@ class PyTask : public Task {
   }
 
   std::shared_ptr<data::BatchSource> source() override {
-    const std::string part = "batches of " + part_;
-    std::shared_ptr<data::Dataset> examples;
-    config::Node options;
-    std::uint64_t seed = 0;
-    auto source = call_python(part_, [&]() -> std::shared_ptr<data::BatchSource> {
-      const py::tuple made = adapter_->get().attr("batches")();
-      if (!py::cast<bool>(made[0])) {
-        return std::make_shared<PyBatches>(part, made[1]);
-      }
-      examples = std::make_shared<PyDataset>(part, made[1]);
-      options = to_node(made[2], part_ + ": loader");
-      seed = py::cast<std::uint64_t>(made[3]);
-      return nullptr;
-    });
-    if (source) {
-      return source;
+    const Batches made = batches();
+    if (made.source) {
+      return made.source;
     }
     data::LoaderConfig loader;
     config::Problems problems;
-    data::LoaderConfig::schema().read(&loader, options, part_ + ": loader", problems);
+    data::LoaderConfig::schema().read(&loader, made.loader, part_ + ": loader", problems);
     problems.throw_if_any();
     return std::make_shared<data::Loader>(
-        examples, std::make_shared<data::PermutationSampler>(examples->size()), loader, seed);
+        made.examples,
+        std::make_shared<data::PermutationSampler>(made.examples->size()),
+        loader,
+        made.seed);
+  }
+
+  std::vector<std::pair<std::string, DatasetOpener>> datasets() override {
+    const Batches made = batches();
+    if (made.source) {
+      return {};
+    }
+    return {{"train", [examples = made.examples] { return examples; }}};
   }
 
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override {
@@ -191,6 +189,30 @@ class PyTask : public Task {
   }
 
  private:
+  /// What the task trains on: batches of its own, or examples for the loader.
+  struct Batches {
+    std::shared_ptr<data::BatchSource> source;
+    std::shared_ptr<data::Dataset> examples;
+    config::Node loader;
+    std::uint64_t seed = 0;
+  };
+
+  Batches batches() const {
+    const std::string part = "batches of " + part_;
+    return call_python(part_, [&] {
+      const py::tuple made = adapter_->get().attr("batches")();
+      Batches found;
+      if (py::cast<bool>(made[0])) {
+        found.examples = std::make_shared<PyDataset>(part, made[1]);
+        found.loader = to_node(made[2], part_ + ": loader");
+        found.seed = py::cast<std::uint64_t>(made[3]);
+      } else {
+        found.source = std::make_shared<PyBatches>(part, made[1]);
+      }
+      return found;
+    });
+  }
+
   std::string part_;
   std::shared_ptr<PyModule> module_;
   std::vector<Phase> phases_;

@@ -173,9 +173,9 @@ class Part:
 def create(kind: str, name: str, options: Mapping[str, Any] | None = None, **shape: int) -> Model:
     """A registered network by name, initialised from torch's generator.
 
-    `kind`: a slot ("frame_model", "encoder") or "network"; `options`: its configuration; `shape`:
-    what a system would tell it (frame_model: frames, height, width, keys; encoder: in_channels,
-    height, width).
+    `kind`: a slot ("frame_model", "encoder", "head") or "network"; `options`: its configuration;
+    `shape`: what a system would tell it (frame_model: frames, height, width, keys; encoder:
+    in_channels, height, width; head: in_features, out_features).
     """
     recipe = Part(kind, name, dict(options or {}), dict(shape))
     return Model(_mmi.create(kind, name, recipe.options, recipe.shape), recipe)

@@ -1,23 +1,24 @@
 """Parts that are written in Python and chosen by name in YAML, like those of the core."""
 
+import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import torch
 
 from mmi import _mmi
-from mmi._task_part import TaskPart, parents_of
+from mmi._task_part import TaskPart, check_shapes, parents_of
 from mmi._values import example_of, value_of
 from mmi.errors import ConfigError
 
-Part = TypeVar("Part", bound=type)
+Part = TypeVar("Part", bound=Callable[..., Any])
 
 
 def register(kind: str, name: str) -> Callable[[Part], Part]:
-    """Class decorator: the class becomes the part `name` of the slot `kind`.
+    """Decorator: the class (or function) becomes the part `name` of the slot `kind`.
 
     `@mmi.register("dataset", "name")`: training examples. A class with `__init__(self, **options)`,
     `__len__` and `__getitem__(index)` → dict of tensors, arrays, numbers and strings; it is asked
@@ -30,6 +31,15 @@ def register(kind: str, name: str) -> Callable[[Part], Part]:
     `forward(x)` from (B,C,H,W) in [0, 1] to (B,T,D) or (B,D). Its parameters and buffers are
     trained, saved and moved by the core under the names they have in Python. Its source is no part
     of a run's id: after editing the class, train with `again=True`.
+
+    `@mmi.register("head", "name")`: features to logits. A `torch.nn.Module` with
+    `__init__(self, in_features, out_features, **options)` and `forward(x)` from (B,T,D) to (B,T,K),
+    D and K being those two sizes.
+
+    `@mmi.register("metric", "name")`: a score of piano rolls, besides those of the task. A function
+    `(probabilities, truth, **options)` of (T,K) tensors, values in [0, 1] and 0/1, or a class with
+    `__init__(self, **options)` and `__call__(self, probabilities, truth)`, that gives a number or a
+    dict of them.
 
     `@mmi.register("task", "name")`: a whole system, trained by `mmi train` and `mmi.train`. A class
     with `__init__(self, *, seed, device, parents, **options)` (`parents`: the `mmi.Task`s that
@@ -98,11 +108,15 @@ def _fingerprint(name: str, data: Any, facts: list[Any]) -> str:
     return f"{name} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _construct(kind: str, name: str, part: type, arguments: tuple[Any, ...], options: Any) -> Any:
+def _check_arguments(kind: str, name: str, part: Any, arguments: Any, options: Any) -> None:
     try:
         inspect.signature(part).bind(*arguments, **options)
     except TypeError as error:
         raise ConfigError(f'{kind} "{name}": {error}') from None
+
+
+def _construct(kind: str, name: str, part: type, arguments: tuple[Any, ...], options: Any) -> Any:
+    _check_arguments(kind, name, part, arguments, options)
     return part(*arguments, **options)
 
 
@@ -149,14 +163,51 @@ def _register_encoder(name: str, doc: str, part: type) -> None:
                 f"encoder {name}: {part.__qualname__} needs the int feature_size, "
                 "the D of its output (B,T,D)"
             )
-        lazy = [key for key, p in module.named_parameters() if torch.nn.parameter.is_lazy(p)]
-        if lazy:
-            raise ConfigError(
-                f"encoder {name}: {lazy[0]} has no shape yet; run the module once in __init__"
-            )
+        check_shapes(f"encoder {name}", module)
         return module
 
     _mmi.register_encoder(name, doc, make)
+
+
+def _register_head(name: str, doc: str, part: type) -> None:
+    if not issubclass(part, torch.nn.Module):
+        raise ConfigError(f"head {name}: {part.__qualname__} is no torch.nn.Module")
+
+    def make(in_features: int, out_features: int, options: dict[str, Any]) -> Any:
+        module = _construct("head", name, part, (in_features, out_features), options)
+        check_shapes(f"head {name}", module)
+        return module
+
+    _mmi.register_head(name, doc, make)
+
+
+def _register_metric(name: str, doc: str, part: Any) -> None:
+    if not inspect.isfunction(part) and not (inspect.isclass(part) and "__call__" in dir(part)):
+        raise ConfigError(f"metric {name}: {part!r} is neither a function nor a class to call")
+
+    def make(options: dict[str, Any]) -> Any:
+        if inspect.isfunction(part):
+            _check_arguments("metric", name, part, (None, None), options)
+            score = functools.partial(part, **options)
+        else:
+            score = _construct("metric", name, part, (), options)
+            if not callable(score):
+                raise ConfigError(f"metric {name}: {part.__qualname__} has no __call__")
+
+        def scores(probabilities: torch.Tensor, truth: torch.Tensor) -> list[tuple[str, float]]:
+            found = score(probabilities, truth)
+            named = found if isinstance(found, Mapping) else {name: found}
+            try:
+                return [(str(key), float(value)) for key, value in named.items()]
+            except (TypeError, ValueError, RuntimeError):
+                raise ConfigError(
+                    f"metric {name} must return a number or a dict of numbers, but returned "
+                    f"{found!r}"
+                ) from None
+
+        return scores
+
+    _mmi.register_metric(name, doc, make)
 
 
 def _register_task(name: str, doc: str, part: type) -> None:
@@ -178,5 +229,7 @@ def _register_task(name: str, doc: str, part: type) -> None:
 _REGISTRARS: dict[str, Callable[[str, str, Any], None]] = {
     "dataset": _register_dataset,
     "encoder": _register_encoder,
+    "head": _register_head,
+    "metric": _register_metric,
     "task": _register_task,
 }

@@ -12,6 +12,13 @@ from mmi._values import example_of
 from mmi.errors import ConfigError
 
 
+def check_shapes(place: str, module: torch.nn.Module) -> None:
+    """The core takes over the tensors of a module once: all must be there."""
+    lazy = [key for key, p in module.named_parameters() if torch.nn.parameter.is_lazy(p)]
+    if lazy:
+        raise ConfigError(f"{place}: {lazy[0]} has no shape yet; run the module once in __init__")
+
+
 class TaskPart:
     """What the core asks of a task, answered by the user's object and checked."""
 
@@ -22,11 +29,7 @@ class TaskPart:
         module = getattr(part, "module", None)
         if not isinstance(module, torch.nn.Module):
             raise self._wrong("module must be a torch.nn.Module", module)
-        lazy = [key for key, p in module.named_parameters() if torch.nn.parameter.is_lazy(p)]
-        if lazy:
-            raise ConfigError(
-                f"{self._place}: {lazy[0]} has no shape yet; run the module once in __init__"
-            )
+        check_shapes(self._place, module)
         self.module = module
         self.generates = hasattr(part, "generate")
         self.fingerprint = fingerprint

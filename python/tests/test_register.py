@@ -1,4 +1,4 @@
-"""Datasets and encoders written in Python, used by name from YAML."""
+"""Datasets, encoders, heads and metrics written in Python, used by name from YAML."""
 
 import copy
 import subprocess
@@ -212,7 +212,7 @@ def test_an_unreadable_example_can_be_skipped(config: Make, workers: int) -> Non
 
 
 def test_wrong_parts_are_named(config: Make) -> None:
-    with pytest.raises(mmi.ConfigError, match="these can: dataset, encoder"):
+    with pytest.raises(mmi.ConfigError, match="these can: dataset, encoder, head, metric, task"):
         mmi.register("decoder", "x")
     with pytest.raises(mmi.ConfigError, match="has no __getitem__"):
         mmi.register("dataset", "x")(type("X", (), {"__len__": lambda self: 1}))

@@ -73,8 +73,9 @@ constexpr std::array kDataFlags = {
     Flag{
         "--out",
         "DIR",
-        "The folder to write: a new one, or one that was interrupted, which is finished. "
-        "Required."},
+        "make: the folder to write, a new one or one that was interrupted, which is finished; "
+        "required. check: a folder for pictures and sound of the samples."},
+    Flag{"--all", "", "check: decode every example, not a seeded choice of at most 200."},
 };
 constexpr std::array kConvertFlags = {
     Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},
@@ -209,12 +210,19 @@ constexpr std::array kVerbs = {
     Verb{
         "data",
         kFiles,
-        "Write a procedural dataset in the layout its published original has",
-        "data make <cfg.yaml> --out DIR [key=value …]",
-        "Renders the dataset that the file describes. The folder can be read back by the reader\n"
-        "of the published dataset, or by other people's code.",
+        "Check the data of a configuration, or write a procedural dataset to disk",
+        "data make|check <cfg.yaml> [--out DIR] [--all] [key=value …]",
+        "  make   Renders the dataset that the file describes in the layout of its published\n"
+        "         original. The folder can be read back by the reader of that dataset, or by\n"
+        "         other people's code.\n"
+        "  check  For every dataset of the file: size, fingerprint, three decoded examples "
+        "(names,\n"
+        "         types, shapes, ranges) and every problem found. With --out also a picture sheet\n"
+        "         (.png) and sound (.wav). Exits with 3 when there are problems.",
         kDataFlags,
-        "mmi data make configs/audeo/video2roll.yaml --out /tmp/piano preset=smoke",
+        "mmi data make configs/audeo/video2roll.yaml --out /tmp/piano preset=smoke\n"
+        "mmi data check configs/audeo/video2roll.yaml preset=smoke\n"
+        "mmi data check my.yaml --import my_package --all --out /tmp/samples --json",
         false},
     Verb{
         "convert",

@@ -2,7 +2,10 @@
 
 #include <mutex>
 
+#include "mmi/data/manifest.h"
 #include "mmi/encoders/encoder.h"
+#include "mmi/heads/head.h"
+#include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/video2roll_task.h"
 
 namespace mmi {
@@ -10,7 +13,10 @@ namespace mmi {
 void register_all() {
   static std::once_flag once;
   std::call_once(once, [] {
+    data::register_datasets();
     encoders::register_encoders();
+    heads::register_heads();
+    metrics::register_metrics();
     models::audeo::register_audeo();
   });
 }

@@ -4,6 +4,10 @@ MMI_DEFINE_REGISTRY(mmi::Task)
 
 namespace mmi {
 
+std::vector<std::pair<std::string, Task::DatasetOpener>> Task::datasets() {
+  return {};
+}
+
 void Task::backward(const torch::Tensor& total) {
   total.backward();
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -79,6 +80,11 @@ class MMI_API Task {
 
   /// Training batches.
   virtual std::shared_ptr<data::BatchSource> source() = 0;
+
+  /// The datasets that were chosen in the configuration, for `mmi data check`: names, and what
+  /// opens them. None for a task that trains on what its parents make, or on rollouts.
+  using DatasetOpener = std::function<std::shared_ptr<const data::Dataset>()>;
+  virtual std::vector<std::pair<std::string, DatasetOpener>> datasets();
 
   /// Forward pass and loss of one phase; gradients are the Trainer's business. With accumulation a
   /// phase sees all micro-batches of the step before the next phase does: what one phase keeps for

@@ -34,7 +34,7 @@ void register_audeo() {
       });
   models.add<EncoderHeadConfig>(
       "encoder_head",
-      "any registered encoder, its features averaged over time, and a linear layer",
+      "any registered encoder and head, the logits averaged over time",
       [](const EncoderHeadConfig& config, const FrameModel::BuildArgs& args) {
         return std::make_shared<EncoderHead>(config, args);
       });

@@ -77,6 +77,7 @@ const config::Schema& Roll2MidiTaskConfig::schema() {
               "stride_frames", &C::stride_frames, "between training windows", config::at_least(1))
           .field("threshold", &C::threshold, "probability of a sounding key", config::between(0, 1))
           .field("calibrate", &C::calibrate, "choose the threshold by F1 on the validation split")
+          .field("metrics", &C::metrics, "scores besides the published ones")
           .field("loader", &C::loader, "batches")
           .field("generator_optimizer", &C::generator_optimizer, "update rule of the generator")
           .field("discriminator_optimizer", &C::discriminator_optimizer, "… of the discriminator")
@@ -101,6 +102,7 @@ Roll2MidiTask::Roll2MidiTask(const Roll2MidiTaskConfig& config, const BuildArgs&
   module_->register_module("generator", generator_);
   module_->register_module("discriminator", discriminator_);
   module_->to(args_.device);
+  metrics_ = build_metrics(config_.metrics);
 }
 
 torch::nn::Module& Roll2MidiTask::module() {
@@ -214,6 +216,7 @@ Metrics Roll2MidiTask::evaluate(const std::string& split) {
   const auto [refined, truth] = refined_and_truth(split);
   Metrics metrics = {{"mse", torch::mse_loss(refined, truth.to(torch::kFloat32)).item<double>()}};
   append_scores(refined >= threshold_, truth, metrics);
+  append_metrics(metrics_, refined, truth, metrics);
   return metrics;
 }
 

@@ -72,6 +72,7 @@ const config::Schema& Video2RollTaskConfig::schema() {
               config::at_least(1))
           .field("threshold", &C::threshold, "probability of a pressed key", config::between(0, 1))
           .field("calibrate", &C::calibrate, "choose the threshold by F1 on the validation split")
+          .field("metrics", &C::metrics, "scores besides the published ones")
           .field("loader", &C::loader, "batches")
           .field("optimizer", &C::optimizer, "update rule")
           .field("schedule", &C::schedule, "learning rate over time")
@@ -99,6 +100,7 @@ Video2RollTask::Video2RollTask(const Video2RollTaskConfig& config, const BuildAr
       entry.tensor.set_data(entry.tensor.contiguous(torch::MemoryFormat::ChannelsLast));
     }
   }
+  metrics_ = build_metrics(config_.metrics);
   if (config_.examples) {
     examples_ = Registry<data::Dataset>::get().create(*config_.examples, {});
   }
@@ -115,12 +117,26 @@ std::vector<Phase> Video2RollTask::phases() const {
   return {phase};
 }
 
-std::shared_ptr<data::BatchSource> Video2RollTask::source() {
-  std::shared_ptr<data::Dataset> examples = examples_;
-  if (!examples) {
-    examples = std::make_shared<FrameStacks>(
-        recordings_->split("train"), config_.range(), config_.height, config_.width);
+std::shared_ptr<data::Dataset> Video2RollTask::frames_of(const std::string& split) const {
+  return std::make_shared<FrameStacks>(
+      recordings_->split(split), config_.range(), config_.height, config_.width);
+}
+
+std::vector<std::pair<std::string, Task::DatasetOpener>> Video2RollTask::datasets() {
+  std::vector<std::pair<std::string, DatasetOpener>> list;
+  if (examples_) {
+    list.emplace_back("examples", [this] { return examples_; });
+  } else {
+    list.emplace_back("train", [this] { return frames_of("train"); });
   }
+  for (const char* split : {"valid", "test"}) {
+    list.emplace_back(split, [this, split] { return frames_of(split); });
+  }
+  return list;
+}
+
+std::shared_ptr<data::BatchSource> Video2RollTask::source() {
+  const std::shared_ptr<data::Dataset> examples = examples_ ? examples_ : frames_of("train");
   std::shared_ptr<data::Sampler> sampler;
   const torch::Tensor labels = config_.balanced ? examples->labels() : torch::Tensor();
   if (labels.defined()) {
@@ -181,7 +197,7 @@ torch::Tensor Video2RollTask::predict(const Recording& recording) {
 Metrics Video2RollTask::evaluate(const std::string& split) {
   const KeyRange range = config_.range();
   double bce = 0;
-  std::vector<torch::Tensor> predicted;
+  std::vector<torch::Tensor> estimates;
   std::vector<torch::Tensor> truth;
   const RecordingList list = recordings_->split(split);
   Progress bar("evaluating " + split, static_cast<std::int64_t>(list.size()));
@@ -189,12 +205,15 @@ Metrics Video2RollTask::evaluate(const std::string& split) {
     const torch::Tensor probabilities = predict(*recording);
     const torch::Tensor keys = recording->labels().slice(1, range.min_key, range.max_key + 1);
     bce += torch::binary_cross_entropy(probabilities, keys.to(torch::kFloat32)).item<double>();
-    predicted.push_back(probabilities >= threshold_);
+    estimates.push_back(probabilities);
     truth.push_back(keys);
     bar.advance();
   }
   Metrics metrics = {{"bce", bce / static_cast<double>(list.size())}};
-  append_scores(torch::cat(predicted), torch::cat(truth), metrics);
+  const torch::Tensor estimate = torch::cat(estimates);
+  const torch::Tensor keys = torch::cat(truth);
+  append_scores(estimate >= threshold_, keys, metrics);
+  append_metrics(metrics_, estimate, keys, metrics);
   return metrics;
 }
 

@@ -13,7 +13,7 @@ namespace mmi::models::audeo {
 
 /// The `model` slot of audeo/video2roll: a stack of gray keyboard crops (B,frames,H,W) float in [0,
 /// 1] → key logits (B,keys) of the middle frame. Filled by `video2roll`, `resnet` (Table 3.1's
-/// baselines) and `encoder_head` (any registered encoder and a linear layer).
+/// baselines) and `encoder_head` (any registered encoder and head).
 struct FrameModel {
   static constexpr const char* kRegistryKind = "frame_model";
   using Pointer = std::shared_ptr<nn::UnaryModule>;

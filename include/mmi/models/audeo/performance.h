@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/recordings.h"
 #include "mmi/task/task.h"
 
@@ -32,6 +33,19 @@ MMI_API std::vector<Artifact> write_performance(
 /// percent. predicted, truth (F,K) 0/1.
 MMI_API void append_scores(
     const torch::Tensor& predicted, const torch::Tensor& truth, Metrics& metrics);
+
+/// The `metrics` option of the tasks.
+using MetricSlots = std::vector<config::Component<metrics::Metric>>;
+
+/// ConfigError when a part cannot be built.
+MMI_API std::vector<std::shared_ptr<metrics::Metric>> build_metrics(const MetricSlots& slots);
+
+/// Adds what each metric says of (F,K) probabilities and truth; ConfigError when a name is taken.
+MMI_API void append_metrics(
+    const std::vector<std::shared_ptr<metrics::Metric>>& list,
+    const torch::Tensor& probabilities,
+    const torch::Tensor& truth,
+    Metrics& metrics);
 
 /// The threshold on probabilities (F,K) with the best official F1, from 0.05 to 0.95.
 MMI_API double best_threshold(const torch::Tensor& probabilities, const torch::Tensor& truth);

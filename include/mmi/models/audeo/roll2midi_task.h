@@ -28,6 +28,7 @@ struct MMI_API Roll2MidiTaskConfig {
   std::int64_t stride_frames = 50;
   double threshold = 0.5;
   bool calibrate = true;
+  MetricSlots metrics;
   data::LoaderConfig loader{16, 1, 4};
   nn::OptimizerConfig generator_optimizer{.lr = 5e-4};
   nn::OptimizerConfig discriminator_optimizer{.lr = 5e-4};
@@ -79,6 +80,7 @@ class MMI_API Roll2MidiTask : public Task {
   std::shared_ptr<Roll2MidiGenerator> generator_;
   std::shared_ptr<Roll2MidiDiscriminator> discriminator_;
   std::map<std::string, std::vector<torch::Tensor>> estimates_;
+  std::vector<std::shared_ptr<metrics::Metric>> metrics_;
   std::vector<torch::Tensor> fakes_;  ///< of this step, per micro-batch, detached
   double threshold_;
 };

@@ -11,6 +11,7 @@
 #include "mmi/base/config.h"
 #include "mmi/data/loader.h"
 #include "mmi/models/audeo/frame_model.h"
+#include "mmi/models/audeo/performance.h"
 #include "mmi/models/audeo/recordings.h"
 #include "mmi/task/task.h"
 
@@ -31,6 +32,7 @@ struct MMI_API Video2RollTaskConfig {
   std::int64_t draws_per_epoch = 20000;
   double threshold = 0.4;
   bool calibrate = true;
+  MetricSlots metrics;
   data::LoaderConfig loader{64, 1, 4};
   nn::OptimizerConfig optimizer;
   nn::ScheduleConfig schedule;
@@ -53,6 +55,7 @@ class MMI_API Video2RollTask : public Task {
   torch::nn::Module& module() override;
   std::vector<Phase> phases() const override;
   std::shared_ptr<data::BatchSource> source() override;
+  std::vector<std::pair<std::string, DatasetOpener>> datasets() override;
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override;
   Metrics evaluate(const std::string& split) override;
   std::pair<std::string, bool> selection() const override;
@@ -78,6 +81,7 @@ class MMI_API Video2RollTask : public Task {
   }
 
  private:
+  std::shared_ptr<data::Dataset> frames_of(const std::string& split) const;
   torch::Tensor prepare(const torch::Tensor& frames) const;
 
   Video2RollTaskConfig config_;
@@ -85,6 +89,7 @@ class MMI_API Video2RollTask : public Task {
   std::shared_ptr<const Recordings> recordings_;
   std::shared_ptr<data::Dataset> examples_;
   std::shared_ptr<nn::UnaryModule> model_;
+  std::vector<std::shared_ptr<metrics::Metric>> metrics_;
   double threshold_;
 };
 
