@@ -37,6 +37,8 @@ __all__: list[str] = [
     "read_notes",
     "register_dataset",
     "register_encoder",
+    "register_head",
+    "register_metric",
     "register_task",
     "registered",
     "render",
@@ -303,6 +305,18 @@ def register_encoder(
 ) -> None:
     """
     factory(in_channels, height, width, options) gives a torch.nn.Module with feature_size.
+    """
+
+def register_head(name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]) -> None:
+    """
+    factory(in_features, out_features, options) gives a torch.nn.Module.
+    """
+
+def register_metric(
+    name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]
+) -> None:
+    """
+    factory(options) gives a function of (probabilities, truth) to a list of named scores.
     """
 
 def register_task(name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]) -> None:
