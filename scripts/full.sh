@@ -2,7 +2,7 @@
 # Everything: the tests, then what is too slow for each change. Usage: bash scripts/full.sh [STAGE…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-stages=(tests faults gcc tsan asan_torch fuzz mutate long_media notebooks quickstart)
+stages=(tests faults gcc tsan fuzz mutate long_media notebooks quickstart)
 source scripts/stages.sh
 
 stage_tests() { bash scripts/test.sh; }
@@ -22,8 +22,8 @@ stage_tsan() {
   TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/tsan --no-tests=error --output-on-failure -j2
 }
 
-# The rooms above io under ASan and UBSan. LibTorch is not instrumented: its containers cannot be checked, and what it
-# keeps until the end is listed in tests/lsan.supp.
+# All rooms under ASan and UBSan; by name only, until it has been run once. LibTorch is not instrumented: its containers
+# cannot be checked, and what it keeps until the end belongs into tests/lsan.supp.
 stage_asan_torch() {
   cmake --preset asan-torch
   cmake --build --preset asan-torch
