@@ -43,7 +43,8 @@ class PyDataset : public data::Dataset {
         return to_tensor_dict(py::cast<py::dict>(adapter_->get().attr("get")(index)));
       } catch (py::error_already_set& error) {
         if (error.matches(py::module_::import("mmi").attr("DataError"))) {
-          throw DataError(py::str(error.value()));
+          const std::string text = py::str(error.value());
+          throw DataError(text);
         }
         error.value().attr("add_note")(format("example {} of {}", index, part_));
         throw;
