@@ -60,6 +60,15 @@ CASES = [
     ("task.loader.batch_size=0", "task.loader.batch_size: must be >= 1, but is 0"),
     ("task.loader.workers=-1", "task.loader.workers: must be [0, 64], but is -1"),
     ("task.loader.prefetch_batches=0", "task.loader.prefetch_batches: must be [1, 64], but is 0"),
+    ("task.loader.prefetch_mb=0", "task.loader.prefetch_mb: must be > 0, but is 0"),
+    (
+        "task.loader.on_error=ignore",
+        'task.loader.on_error: must be one of raise | skip, but is "ignore"',
+    ),
+    (
+        "task.loader.max_bad_fraction=2",
+        "task.loader.max_bad_fraction: must be [0, 1], but is 2",
+    ),
     (
         "task.optimizer.name=adamm",
         'task.optimizer.name: must be one of adam | adamw, but is "adamm"',
