@@ -305,6 +305,18 @@ def register_encoder(
     factory(in_channels, height, width, options) gives a torch.nn.Module with feature_size.
     """
 
+def register_head(name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]) -> None:
+    """
+    factory(in_features, out_features, options) gives a torch.nn.Module.
+    """
+
+def register_metric(
+    name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]
+) -> None:
+    """
+    factory(options) gives a function of (probabilities, truth) to a list of named scores.
+    """
+
 def register_task(name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]) -> None:
     """
     factory(seed, device, parents, options) gives an adapter as in mmi/_task_part.py.
