@@ -307,12 +307,20 @@ Node load(const std::filesystem::path& path, const std::vector<std::string>& ove
       preset_given = true;
     }
   }
+  if (!preset_given) {
+    const Node own = read_yaml(path);
+    if (const Node* const named = own.find("preset"); named && named->kind == Node::Kind::kString) {
+      preset = named->string_value;
+    }
+  }
   Node tree = Node::map();
   std::vector<std::filesystem::path> open;
   std::set<std::string> presets;
   int layer = 0;
   load_layers(path, preset, open, layer, tree, presets);
-  if (preset_given && preset != "small" && !presets.contains(preset)) {
+  // A tree that `mmi config show` printed names its preset, but has none any more.
+  const bool must_exist = preset_given || !presets.empty();
+  if (must_exist && preset != "small" && !presets.contains(preset)) {
     std::string known = "small";
     for (const std::string& name : presets) {
       known += name == "small" ? "" : ", " + name;

@@ -324,6 +324,19 @@ TEST_F(ConfigFiles, CyclesUnknownPresetsAndBadOverridesAreNamed) {
   EXPECT_THROW(config::load(one, {"steps"}), ConfigError);
 }
 
+TEST_F(ConfigFiles, AFileMayNameThePresetThatItsDefaultsGive) {
+  write("base.yaml", "steps: 1\npresets: {smoke: {steps: 2}}\n");
+  const fs::path own = write("own.yaml", "defaults: [base.yaml]\npreset: smoke\n");
+  EXPECT_EQ(config::load(own, {}).find("steps")->int_value, 2);
+  EXPECT_EQ(config::load(own, {"preset=small"}).find("steps")->int_value, 1);
+  EXPECT_THROW(
+      config::load(write("typo.yaml", "defaults: [base.yaml]\npreset: smok\n"), {}), ConfigError);
+  // What `mmi config show` printed.
+  EXPECT_EQ(
+      config::load(write("shown.yaml", "preset: smoke\nsteps: 2\n"), {}).find("steps")->int_value,
+      2);
+}
+
 TEST(Registry, UnknownNamesListTheKnownOnesAndTheNearest) {
   register_parts();
   try {
