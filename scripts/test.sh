@@ -57,8 +57,8 @@ stage_smoke() {
 stage_wheel() {
   local env=build/wheel-env site
   rm -rf build/wheel "$env"
-  .venv/bin/python -m pip wheel -v --no-build-isolation --no-deps -w build/wheel -C build-dir=build/release \
-    -C cmake.define.MMI_TESTS=ON . 2>&1 | tee build/logs/wheel-build.log
+  .venv/bin/python -m pip wheel -v --no-build-isolation --no-deps -w build/wheel --config-settings=build-dir=build/release \
+    --config-settings=cmake.define.MMI_TESTS=ON . 2>&1 | tee build/logs/wheel-build.log
   cmake -U 'SKBUILD*' build/release
   grep -q 'ninja: no work to do' build/logs/wheel-build.log
   .venv/bin/python -m venv --without-pip "$env"
