@@ -166,9 +166,9 @@ def press_ctrl_c(store: Path) -> Iterator[None]:
 
 
 def test_ctrl_c_saves_and_the_next_call_continues(config: Make, tmp_path: Path) -> None:
-    whole = mmi.train(config(), "train.max_steps=40", "train.eval_every=0", runs=tmp_path / "a")
+    whole = mmi.train(config(), "train.max_steps=300", "train.eval_every=0", runs=tmp_path / "a")
     before = signal.getsignal(signal.SIGINT)
-    overrides = ("train.max_steps=40", "train.eval_every=0", "train.save_every=1000")
+    overrides = ("train.max_steps=300", "train.eval_every=0", "train.save_every=1000")
     folder = tmp_path / "b"
 
     with press_ctrl_c(folder), pytest.raises(KeyboardInterrupt, match="stopped after step"):
