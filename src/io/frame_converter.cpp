@@ -153,8 +153,16 @@ void FrameConverter::convert(const AVFrame& frame, VideoFrame& out) {
         frame.data[0],
         static_cast<std::size_t>(frame.linesize[0])));
     if (!is_full_range(frame)) {
-      cv::LUT(picture, full_range_table(), gray_);
-      picture = gray_;
+      const int width = options_.width > 0 ? options_.width : picture.cols;
+      const int height = options_.height > 0 ? options_.height : picture.rows;
+      if (width <= picture.cols && height <= picture.rows) {
+        shrunk_.create(height, width, CV_8U);
+        shrink_gray(picture, /*expand=*/true, shrunk_);
+        picture = shrunk_;
+      } else {
+        cv::LUT(picture, full_range_table(), gray_);
+        picture = gray_;
+      }
     }
   } else {
     const cv::Mat colored = cropped(rgb(frame));

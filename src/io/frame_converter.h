@@ -31,6 +31,7 @@ class FrameConverter {
   std::vector<std::uint8_t> rgb_buffer_;
   cv::Mat turned_;
   cv::Mat gray_;
+  cv::Mat shrunk_;
 };
 
 /// A box inside width x height, or a `ConfigError`.

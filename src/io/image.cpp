@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "io/media.h"
 #include "mmi/base/errors.h"
@@ -118,7 +120,95 @@ void resize_raw(
   resize_area(source, target);
 }
 
+/// round((y - 16) 255 / 219), limited to 0 .. 255, for all 256 values, in steps that the compiler
+/// turns into vectors.
+inline std::uint16_t full_range(std::uint8_t y) {
+  const int above = std::clamp<int>(y, 16, 235) - 16;
+  return static_cast<std::uint16_t>(
+      (((static_cast<unsigned>(above) << 4) * 19077U >> 16) + 2) >> 2);
+}
+
+/// One output pixel or row of an area mean: source positions first .. last, of which the inner
+/// ones count whole.
+struct Span {
+  int first;
+  int last;
+  float first_weight;
+  float last_weight;  ///< 0 when first == last
+};
+
+std::vector<Span> area_spans(int from, int to) {
+  std::vector<Span> spans(static_cast<std::size_t>(to));
+  const double scale = static_cast<double>(from) / to;
+  for (int i = 0; i < to; ++i) {
+    const double begin = i * scale;
+    const double end = std::min<double>(from, (i + 1) * scale);
+    const int first = std::min(from - 1, static_cast<int>(begin + 1e-9));
+    const int last = std::clamp(static_cast<int>(std::ceil(end - 1e-9)) - 1, first, from - 1);
+    const double whole = end - begin;
+    spans[static_cast<std::size_t>(i)] = {
+        first,
+        last,
+        static_cast<float>(first == last ? 1.0 : (first + 1 - begin) / whole),
+        static_cast<float>(first == last ? 0.0 : (end - last) / whole)};
+  }
+  return spans;
+}
+
 }  // namespace
+
+void shrink_gray(const cv::Mat& from, bool expand, cv::Mat& to) {
+  const std::vector<Span> rows = area_spans(from.rows, to.rows);
+  const std::vector<Span> columns = area_spans(from.cols, to.cols);
+  const auto width = static_cast<std::size_t>(from.cols);
+  const float whole_row = static_cast<float>(to.rows) / static_cast<float>(from.rows);
+  const float whole_column = static_cast<float>(to.cols) / static_cast<float>(from.cols);
+  std::vector<std::uint16_t> inner(width);
+  std::vector<float> mean(width);
+  for (int y = 0; y < to.rows; ++y) {
+    const Span& span = rows[static_cast<std::size_t>(y)];
+    const auto add = [&](int row, float weight) {
+      const std::uint8_t* in = from.ptr<std::uint8_t>(row);
+      for (std::size_t x = 0; x < width; ++x) {
+        mean[x] += weight * static_cast<float>(expand ? full_range(in[x]) : in[x]);
+      }
+    };
+    std::fill(mean.begin(), mean.end(), 0.0F);
+    add(span.first, span.first_weight);
+    // 256 rows of bytes fit into 16 bits.
+    for (int row = span.first + 1; row < span.last; row += 256) {
+      std::fill(inner.begin(), inner.end(), std::uint16_t{0});
+      for (int r = row; r < std::min(span.last, row + 256); ++r) {
+        const std::uint8_t* in = from.ptr<std::uint8_t>(r);
+        if (expand) {
+          for (std::size_t x = 0; x < width; ++x) {
+            inner[x] = static_cast<std::uint16_t>(inner[x] + full_range(in[x]));
+          }
+        } else {
+          for (std::size_t x = 0; x < width; ++x) {
+            inner[x] = static_cast<std::uint16_t>(inner[x] + in[x]);
+          }
+        }
+      }
+      for (std::size_t x = 0; x < width; ++x) {
+        mean[x] += whole_row * static_cast<float>(inner[x]);
+      }
+    }
+    if (span.last > span.first) {
+      add(span.last, span.last_weight);
+    }
+    std::uint8_t* out = to.ptr<std::uint8_t>(y);
+    for (int x = 0; x < to.cols; ++x) {
+      const Span& column = columns[static_cast<std::size_t>(x)];
+      float sum = mean[static_cast<std::size_t>(column.first)] * column.first_weight;
+      for (int c = column.first + 1; c < column.last; ++c) {
+        sum += mean[static_cast<std::size_t>(c)] * whole_column;
+      }
+      sum += mean[static_cast<std::size_t>(column.last)] * column.last_weight;
+      out[x] = static_cast<std::uint8_t>(std::min(255.0F, sum + 0.5F));
+    }
+  }
+}
 
 void resize_area(const cv::Mat& from, cv::Mat& to) {
   if (from.size() == to.size()) {
@@ -127,6 +217,10 @@ void resize_area(const cv::Mat& from, cv::Mat& to) {
   }
   // INTER_AREA is an area mean only if no axis grows, so the shrinking comes first.
   const cv::Size small(std::min(from.cols, to.cols), std::min(from.rows, to.rows));
+  if (small == to.size() && from.type() == CV_8U) {
+    shrink_gray(from, /*expand=*/false, to);
+    return;
+  }
   if (small == to.size()) {
     cv::resize(from, to, to.size(), 0, 0, cv::INTER_AREA);
     return;
