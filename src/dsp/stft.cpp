@@ -1,5 +1,6 @@
 #include "mmi/dsp/stft.h"
 
+#include <ATen/Parallel.h>
 #include <torch/fft.h>
 
 #include <algorithm>
@@ -155,7 +156,21 @@ torch::Tensor magnitude(const torch::Tensor& spectrum) {
 }
 
 torch::Tensor power(const torch::Tensor& spectrum) {
-  return torch::view_as_real(spectrum).square().sum(-1);
+  // stft's result is transposed: its memory is (…, T, bins).
+  const auto rows = spectrum.dim() >= 2 ? spectrum.transpose(-1, -2) : spectrum;
+  if (!spectrum.is_cpu() || spectrum.scalar_type() != torch::kComplexFloat ||
+      spectrum.requires_grad() || !rows.is_contiguous() || rows.is_conj()) {
+    return torch::view_as_real(spectrum).square().sum(-1);
+  }
+  auto result = torch::empty(rows.sizes(), torch::kFloat32);
+  const auto* in = reinterpret_cast<const float*>(rows.const_data_ptr<c10::complex<float>>());
+  float* out = result.mutable_data_ptr<float>();
+  at::parallel_for(0, rows.numel(), 1 << 15, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      out[i] = in[2 * i] * in[2 * i] + in[2 * i + 1] * in[2 * i + 1];
+    }
+  });
+  return spectrum.dim() >= 2 ? result.transpose(-1, -2) : result;
 }
 
 torch::Tensor power_to_db(
