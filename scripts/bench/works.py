@@ -238,7 +238,7 @@ def loader_case(
 
 
 class Rows(Dataset[tuple[Tensor, int]]):
-    """Rows of one tensor with their numbers: what MemoryItems is."""
+    """Rows of one tensor with their numbers: what data::TensorDataset is."""
 
     def __init__(self, x: Tensor) -> None:
         self.x = x
@@ -253,9 +253,11 @@ class Rows(Dataset[tuple[Tensor, int]]):
 def memory_loader(
     name: str, x: Tensor, data: Dataset[Any], peer: str, batch: int, bar: float, batches: int
 ) -> Case:
-    gbs = memcpy_gbs()
-    roof = f"memcpy {gbs:.1f} GB/s = {gbs * 1e9 / x[0].nbytes:.3g} items/s"
-    items = own_module().MemoryItems(x)
+    order, out = torch.randperm(len(x)).split(batch), x[:batch].clone()
+    chosen = cycle(order[: len(x) // batch])
+    alone = fastest(lambda: [torch.index_select(x, 0, next(chosen), out=out) for _ in range(64)])
+    roof = f"index_select into touched memory {64 * batch / alone:.3g} items/s"
+    items = own_module().memory_items(x)
     case = loader_case(name, data, items, batch, 0, 1, bar, 0, roof, batches)
     case.peer = f"{case.peer}; {peer}"
     return case
@@ -265,11 +267,12 @@ def memory_loader(
 def loader_small(settings: Settings) -> Iterator[Case]:
     """Items of 1 KiB from memory."""
     torch.set_num_threads(1)
-    name = "Loader: items of 1 KiB in memory, batch 64"
-    x = torch.rand(64 * 512, 256)
-    both = TensorDataset(x, torch.arange(len(x)))
-    yield memory_loader(name, x, both, "TensorDataset", 64, 10, 256)
-    yield memory_loader(name, x, Rows(x), "own Dataset with x[i], i", 64, 10, 256)
+    for count in (64 * 128, 64 * 512):  # within the processor's cache, and not
+        x = torch.rand(count, 256)
+        name = f"Loader: items of 1 KiB in memory, {x.nbytes >> 20} MiB in all, batch 64"
+        both = TensorDataset(x, torch.arange(len(x)))
+        yield memory_loader(name, x, both, "TensorDataset", 64, 10, 256)
+        yield memory_loader(name, x, Rows(x), "own Dataset with x[i], i", 64, 10, 256)
 
 
 @work

@@ -8,6 +8,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/log.h"
+#include "tensor/finite.h"
 
 namespace mmi::data {
 namespace {
@@ -15,29 +16,12 @@ namespace {
 constexpr std::int64_t kSeenBeforeJudging = 100;
 constexpr std::int64_t kMostBadInARow = 100;
 
-/// True when every exponent is that of a number.
-template <class Bits>
-bool all_finite(const Bits* values, std::int64_t count, Bits exponent) {
-  Bits found = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    found |= static_cast<Bits>((values[i] & exponent) == exponent);
-  }
-  return found == 0;
-}
-
 bool is_finite(const torch::Tensor& tensor) {
-  if (!tensor.defined() || !(tensor.is_floating_point() || tensor.is_complex())) {
+  if (!tensor.defined()) {
     return true;
   }
   if (tensor.device().is_cpu() && tensor.layout() == torch::kStrided && tensor.is_contiguous()) {
-    if (tensor.scalar_type() == torch::kFloat32) {
-      const auto* bits = static_cast<const std::uint32_t*>(tensor.const_data_ptr());
-      return all_finite<std::uint32_t>(bits, tensor.numel(), 0x7F800000U);
-    }
-    if (tensor.scalar_type() == torch::kFloat64) {
-      const auto* bits = static_cast<const std::uint64_t*>(tensor.const_data_ptr());
-      return all_finite<std::uint64_t>(bits, tensor.numel(), 0x7FF0000000000000U);
-    }
+    return all_finite(tensor.const_data_ptr(), tensor.numel(), tensor.scalar_type());
   }
   return torch::isfinite(tensor).all().item<bool>();
 }
@@ -69,6 +53,16 @@ std::size_t bytes_of(const TensorDict& example) {
         bytes += one.nbytes();
       }
     }
+  }
+  return bytes;
+}
+
+/// Of one example.
+std::size_t row_bytes(const TensorDict& columns) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : columns) {
+    const auto& column = std::get<torch::Tensor>(value);
+    bytes += column.nbytes() / static_cast<std::size_t>(column.size(0));
   }
   return bytes;
 }
@@ -128,6 +122,11 @@ Loader::Loader(
       // Two pieces a worker: an uneven load evens out, and a batch of small examples costs few
       // hand-overs.
       pieces_(std::clamp<std::int64_t>(2 * config.workers, 1, config.batch_size)) {
+  if (const TensorDict* const columns = dataset_->columns();
+      columns != nullptr &&
+      static_cast<std::size_t>(config.batch_size) * row_bytes(*columns) < BufferPool::kLarge) {
+    pieces_ = 1;
+  }
   MMI_CHECK(
       DataError,
       batches_per_epoch_ > 0,
@@ -168,7 +167,7 @@ std::shared_ptr<Collator> Loader::collator(std::int64_t batch) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Collator>& made = collators_[batch];
   if (!made) {
-    made = std::make_shared<Collator>(config_.batch_size);
+    made = std::make_shared<Collator>(config_.batch_size, pool_);
   }
   return made;
 }
@@ -179,10 +178,19 @@ Loader::Piece Loader::make(std::int64_t batch, std::int64_t piece) {
   const std::int64_t start = batch % batches_per_epoch_ * config_.batch_size;
   const Order order = this->order(epoch);
   const std::shared_ptr<Collator> rows = collator(batch);
-  const Rng stream = Rng(seed_).stream("epoch", static_cast<std::uint64_t>(epoch));
   Piece made;
+  const std::int64_t begin = config_.batch_size * piece / pieces_;
   const std::int64_t end = config_.batch_size * (piece + 1) / pieces_;
-  for (std::int64_t row = config_.batch_size * piece / pieces_; row < end; ++row) {
+  const std::span<const std::int64_t> indices(
+      order->data() + start + begin, static_cast<std::size_t>(end - begin));
+  // Where the dataset lies in memory and is sound: all at once.
+  if (const TensorDict* const columns = dataset_->columns();
+      columns != nullptr && rows->add(begin, *columns, indices, config_.check_finite)) {
+    made.bytes = indices.size() * row_bytes(*columns);
+    return made;
+  }
+  const Rng stream = Rng(seed_).stream("epoch", static_cast<std::uint64_t>(epoch));
+  for (std::int64_t row = begin; row < end; ++row) {
     const std::int64_t position = start + row;
     const TensorDict example = read(
         (*order)[static_cast<std::size_t>(position)],

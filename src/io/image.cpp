@@ -69,8 +69,9 @@ Image image_of(int height, int width, int channels) {
   return image;
 }
 
-/// Width and height that a png or jpeg declares, before its decoder allocates them.
-void check_declared_size(std::span<const std::uint8_t> b, const std::string& name) {
+/// Checks the size that a png or jpeg declares, before its decoder allocates it; true when the file
+/// holds nothing but gray.
+bool check_declared_size(std::span<const std::uint8_t> b, const std::string& name) {
   const auto big = [&](std::size_t at, int n) {
     std::int64_t value = 0;
     for (int i = 0; i < n; ++i) {
@@ -80,15 +81,18 @@ void check_declared_size(std::span<const std::uint8_t> b, const std::string& nam
   };
   std::int64_t width = 0;
   std::int64_t height = 0;
-  if (b.size() >= 24 && b[0] == 0x89 && b[1] == 'P') {
+  bool gray = false;
+  if (b.size() >= 26 && b[0] == 0x89 && b[1] == 'P') {
     width = big(16, 4);
     height = big(20, 4);
+    gray = b[24] <= 8 && b[25] == 0;
   } else if (b.size() >= 4 && b[0] == 0xFF && b[1] == 0xD8) {
-    for (std::size_t at = 2; at + 9 <= b.size() && b[at] == 0xFF;) {
+    for (std::size_t at = 2; at + 10 <= b.size() && b[at] == 0xFF;) {
       const int marker = b[at + 1];
       if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
         height = big(at + 5, 2);
         width = big(at + 7, 2);
+        gray = b[at + 9] == 1;
         break;
       }
       at += marker == 0xFF ? 1 : 2 + static_cast<std::size_t>(big(at + 2, 2));
@@ -101,6 +105,7 @@ void check_declared_size(std::span<const std::uint8_t> b, const std::string& nam
       name,
       width,
       height);
+  return gray;
 }
 
 template <class T>
@@ -118,14 +123,6 @@ void resize_raw(
   const cv::Mat source(from_height, from_width, type, const_cast<T*>(from));
   cv::Mat target(height, width, type, to);
   resize_area(source, target);
-}
-
-/// round((y - 16) 255 / 219), limited to 0 .. 255, for all 256 values, in steps that the compiler
-/// turns into vectors.
-inline std::uint16_t full_range(std::uint8_t y) {
-  const int above = std::clamp<int>(y, 16, 235) - 16;
-  return static_cast<std::uint16_t>(
-      (((static_cast<unsigned>(above) << 4) * 19077U >> 16) + 2) >> 2);
 }
 
 /// One output pixel or row of an area mean: source positions first .. last, of which the inner
@@ -163,6 +160,10 @@ void shrink_gray(const cv::Mat& from, bool expand, cv::Mat& to) {
   const auto width = static_cast<std::size_t>(from.cols);
   const float whole_row = static_cast<float>(to.rows) / static_cast<float>(from.rows);
   const float whole_column = static_cast<float>(to.cols) / static_cast<float>(from.cols);
+  // Limited range is 16 .. 235. Stretching is linear, so it can wait until the mean is known.
+  const std::uint8_t low = expand ? 16 : 0;
+  const std::uint8_t high = expand ? 235 : 255;
+  const float gain = 255.0F / static_cast<float>(high - low);
   std::vector<std::uint16_t> inner(width);
   std::vector<float> mean(width);
   for (int y = 0; y < to.rows; ++y) {
@@ -170,7 +171,7 @@ void shrink_gray(const cv::Mat& from, bool expand, cv::Mat& to) {
     const auto add = [&](int row, float weight) {
       const std::uint8_t* in = from.ptr<std::uint8_t>(row);
       for (std::size_t x = 0; x < width; ++x) {
-        mean[x] += weight * static_cast<float>(expand ? full_range(in[x]) : in[x]);
+        mean[x] += weight * static_cast<float>(std::max(low, std::min(high, in[x])));
       }
     };
     std::fill(mean.begin(), mean.end(), 0.0F);
@@ -180,14 +181,8 @@ void shrink_gray(const cv::Mat& from, bool expand, cv::Mat& to) {
       std::fill(inner.begin(), inner.end(), std::uint16_t{0});
       for (int r = row; r < std::min(span.last, row + 256); ++r) {
         const std::uint8_t* in = from.ptr<std::uint8_t>(r);
-        if (expand) {
-          for (std::size_t x = 0; x < width; ++x) {
-            inner[x] = static_cast<std::uint16_t>(inner[x] + full_range(in[x]));
-          }
-        } else {
-          for (std::size_t x = 0; x < width; ++x) {
-            inner[x] = static_cast<std::uint16_t>(inner[x] + in[x]);
-          }
+        for (std::size_t x = 0; x < width; ++x) {
+          inner[x] = static_cast<std::uint16_t>(inner[x] + std::max(low, std::min(high, in[x])));
         }
       }
       for (std::size_t x = 0; x < width; ++x) {
@@ -205,7 +200,8 @@ void shrink_gray(const cv::Mat& from, bool expand, cv::Mat& to) {
         sum += mean[static_cast<std::size_t>(c)] * whole_column;
       }
       sum += mean[static_cast<std::size_t>(column.last)] * column.last_weight;
-      out[x] = static_cast<std::uint8_t>(std::min(255.0F, sum + 0.5F));
+      out[x] = static_cast<std::uint8_t>(
+          std::min(255.0F, (sum - static_cast<float>(low)) * gain + 0.5F));
     }
   }
 }
@@ -244,21 +240,25 @@ void rgb_to_gray(const cv::Mat& rgb, cv::Mat& gray) {
 }
 
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, Color color) {
-  check_declared_size(bytes, name);
-  cv::Mat bgr;
+  const bool gray = check_declared_size(bytes, name) && color == Color::kGray;
+  cv::Mat decoded;
   try {
     const cv::Mat raw(
         1, static_cast<int>(bytes.size()), CV_8U, const_cast<std::uint8_t*>(bytes.data()));
     if (!bytes.empty()) {
-      bgr = cv::imdecode(raw, cv::IMREAD_COLOR);
+      decoded = cv::imdecode(raw, gray ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR);
     }
   } catch (const cv::Exception& error) {
     throw DataError(format("{} is not an image that can be read: {}", name, error.err));
   }
-  MMI_CHECK(DataError, !bgr.empty(), "{} is not an image that can be read", name);
-  Image image = image_of(bgr.rows, bgr.cols, 3);
-  cv::Mat rgb = view(image);
-  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
+  MMI_CHECK(DataError, !decoded.empty(), "{} is not an image that can be read", name);
+  Image image = image_of(decoded.rows, decoded.cols, gray ? 1 : 3);
+  cv::Mat pixels = view(image);
+  if (gray) {
+    decoded.copyTo(pixels);
+    return image;
+  }
+  cv::cvtColor(decoded, pixels, cv::COLOR_BGR2RGB);
   return color == Color::kRgb ? image : to_gray(image);
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "mmi/base/errors.h"
+#include "tensor/finite.h"
 
 namespace mmi {
 namespace {
@@ -14,6 +16,15 @@ const char* kind_name(std::size_t kind) {
   static constexpr const char* kNames[] = {
       "a tensor", "a list of tensors", "a list of strings", "an integer"};
   return kNames[kind];
+}
+
+constexpr std::size_t kRowsAhead = 4;
+constexpr std::size_t kPiece = std::size_t{1} << 15;
+
+void prefetch(const std::byte* row, std::size_t bytes) {
+  for (std::size_t at = 0; at < std::min<std::size_t>(bytes, 4096); at += 64) {
+    __builtin_prefetch(row + at);
+  }
 }
 
 /// A tensor whose bytes say everything.
@@ -35,12 +46,13 @@ Value join(std::vector<Value>& values) {
 
 }  // namespace
 
-Collator::Collator(std::int64_t rows) : rows_(rows) {
+Collator::Collator(std::int64_t rows, std::shared_ptr<BufferPool> pool)
+    : rows_(rows), pool_(std::move(pool)) {
   MMI_CHECK(DataError, rows > 0, "cannot batch zero examples");
 }
 
 void Collator::open(const TensorDict& example) {
-  const std::lock_guard lock(opening_);
+  const std::lock_guard lock(mutex_);
   if (open_) {
     return;
   }
@@ -52,7 +64,8 @@ void Collator::open(const TensorDict& example) {
       if (tensor->defined() && is_plain(*tensor)) {
         std::vector<std::int64_t> sizes{rows_};
         sizes.insert(sizes.end(), tensor->sizes().begin(), tensor->sizes().end());
-        entry.stacked = torch::empty(sizes, tensor->options());
+        entry.stacked = pool_ ? pool_->empty(sizes, tensor->scalar_type())
+                              : torch::empty(sizes, tensor->options());
         entry.row_bytes = tensor->nbytes();
       }
     } else if (std::holds_alternative<std::int64_t>(value)) {
@@ -61,9 +74,6 @@ void Collator::open(const TensorDict& example) {
     }
     if (entry.stacked.defined()) {
       entry.data = static_cast<std::byte*>(entry.stacked.mutable_data_ptr());
-    }
-    if (entry.kind != 3) {
-      entry.apart.resize(static_cast<std::size_t>(rows_));
     }
     entries_.push_back(std::move(entry));
   }
@@ -96,7 +106,47 @@ void Collator::add(std::int64_t row, const TensorDict& example) {
   }
 }
 
-void Collator::put(Entry& entry, std::int64_t row, const Value& value) const {
+bool Collator::add(
+    std::int64_t first,
+    const TensorDict& columns,
+    std::span<const std::int64_t> indices,
+    bool check_finite) {
+  if (!open_) {
+    TensorDict example;
+    for (const auto& [name, value] : columns) {
+      example.set(name, std::get<torch::Tensor>(value)[indices[0]]);
+    }
+    open(example);
+  }
+  for (const Entry& entry : entries_) {
+    const torch::Tensor& column = columns.tensor(entry.name);
+    const auto* const from = static_cast<const std::byte*>(column.const_data_ptr());
+    std::byte* to = entry.data + static_cast<std::size_t>(first) * entry.row_bytes;
+    for (std::size_t i = 0; i < indices.size(); ++i, to += entry.row_bytes) {
+      // Rows lie anywhere in memory, so the processor cannot guess the next ones.
+      if (i + kRowsAhead < indices.size()) {
+        prefetch(
+            from + static_cast<std::size_t>(indices[i + kRowsAhead]) * entry.row_bytes,
+            entry.row_bytes);
+      }
+      const std::byte* const row = from + static_cast<std::size_t>(indices[i]) * entry.row_bytes;
+      // Piece by piece, so that what was checked is still in the cache when it is copied.
+      for (std::size_t at = 0; at < entry.row_bytes; at += kPiece) {
+        const std::size_t bytes = std::min(kPiece, entry.row_bytes - at);
+        if (check_finite && !all_finite(
+                                row + at,
+                                static_cast<std::int64_t>(bytes / column.element_size()),
+                                column.scalar_type())) {
+          return false;
+        }
+        std::memcpy(to + at, row + at, bytes);
+      }
+    }
+  }
+  return true;
+}
+
+void Collator::put(Entry& entry, std::int64_t row, const Value& value) {
   std::byte* const place = entry.data + static_cast<std::size_t>(row) * entry.row_bytes;
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     std::memcpy(place, number, sizeof *number);
@@ -115,6 +165,8 @@ void Collator::put(Entry& entry, std::int64_t row, const Value& value) const {
       return;
     }
   }
+  const std::lock_guard lock(mutex_);
+  entry.apart.resize(static_cast<std::size_t>(rows_));
   entry.apart[static_cast<std::size_t>(row)] = value;
 }
 
@@ -125,14 +177,14 @@ Value Collator::finish(Entry& entry) const {
   if (entry.kind == 2) {
     return join<std::string>(entry.apart);
   }
-  const auto is_apart = [](const Value& value) { return std::get<torch::Tensor>(value).defined(); };
-  if (std::ranges::none_of(entry.apart, is_apart)) {
+  if (entry.apart.empty()) {
     return entry.stacked;
   }
   std::vector<torch::Tensor> rows;
   for (std::int64_t row = 0; row < rows_; ++row) {
     const Value& value = entry.apart[static_cast<std::size_t>(row)];
-    rows.push_back(is_apart(value) ? std::get<torch::Tensor>(value) : entry.stacked[row]);
+    const auto& apart = std::get<torch::Tensor>(value);
+    rows.push_back(apart.defined() ? apart : entry.stacked[row]);
   }
   const auto same_shape = [&](const torch::Tensor& row) { return row.sizes() == rows[0].sizes(); };
   if (std::ranges::all_of(rows, same_shape)) {

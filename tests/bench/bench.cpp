@@ -54,28 +54,12 @@ std::int64_t decode_only(const fs::path& path, int threads) {
 }
 
 /// Rows of one tensor: {x: items[i], y: i}.
-class MemoryItems : public data::Dataset {
- public:
-  explicit MemoryItems(torch::Tensor items) : items_(std::move(items)) {}
-
-  std::int64_t size() const override {
-    return items_.size(0);
-  }
-
-  TensorDict get(std::int64_t index, Rng&) const override {
-    TensorDict example;
-    example.set("x", items_[index]);
-    example.set("y", index);
-    return example;
-  }
-
-  std::string fingerprint() const override {
-    return "memory";
-  }
-
- private:
-  torch::Tensor items_;
-};
+std::shared_ptr<data::Dataset> memory_items(const torch::Tensor& items) {
+  TensorDict columns;
+  columns.set("x", items);
+  columns.set("y", torch::arange(items.size(0)));
+  return std::make_shared<data::TensorDataset>(columns, "memory");
+}
 
 /// Stacks of gray pictures: {x: (n,H,W) uint8, y: index}; picture k of item i is number i + k.
 class PictureStacks : public data::Dataset {
@@ -259,8 +243,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("mel", &mel, Unlocked());
   m.def("mel_bank", &mel_bank, Unlocked());
   py::class_<mmi::data::Dataset, std::shared_ptr<mmi::data::Dataset>> dataset(m, "Dataset");
-  py::class_<MemoryItems, mmi::data::Dataset, std::shared_ptr<MemoryItems>>(m, "MemoryItems")
-      .def(py::init<torch::Tensor>());
+  m.def("memory_items", &memory_items);
   py::class_<PictureStacks, mmi::data::Dataset, std::shared_ptr<PictureStacks>>(m, "PictureStacks")
       .def(py::init<std::vector<std::filesystem::path>, std::int64_t>());
   py::class_<Batches>(m, "Batches")

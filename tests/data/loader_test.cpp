@@ -338,6 +338,74 @@ TEST(Loader, NonFiniteNumbersNameExampleTensorAndDataset) {
   }
 }
 
+TensorDict columns(std::int64_t rows, std::int64_t width) {
+  TensorDict made;
+  made.set("x", torch::randn({rows, width}));
+  made.set("half", torch::randn({rows, 3}).to(torch::kFloat16));
+  made.set("index", torch::arange(rows));
+  return made;
+}
+
+/// The same examples, one by one.
+class OneByOne : public TensorDataset {
+ public:
+  using TensorDataset::TensorDataset;
+
+  const TensorDict* columns() const override {
+    return nullptr;
+  }
+};
+
+TEST(Loader, ADatasetInMemoryGivesTheBatchesOfItsExamples) {
+  for (const std::int64_t width : {1, 257, 100'003}) {
+    const TensorDict data = columns(22, width);
+    LoaderConfig config;
+    config.batch_size = 5;
+    config.workers = 0;
+    const auto order = std::make_shared<PermutationSampler>(22);
+    Loader reference(std::make_shared<OneByOne>(data, "rows"), order, config, 3);
+    const auto expected = take(reference, 9);
+    for (const int workers : {0, 1, 3}) {
+      config.workers = workers;
+      Loader loader(std::make_shared<TensorDataset>(data, "rows"), order, config, 3);
+      for (const TensorDict& batch : expected) {
+        const TensorDict got = loader.next();
+        for (const char* name : {"x", "half", "index"}) {
+          ASSERT_TRUE(torch::equal(got.tensor(name), batch.tensor(name))) << name << " " << width;
+        }
+      }
+    }
+  }
+}
+
+TEST(Loader, ABadRowInMemoryIsNamedOrReplaced) {
+  TensorDict data = columns(12, 40'000);
+  data.tensor("x")[6][39'999] = std::nan("");
+  const auto examples = std::make_shared<TensorDataset>(data, "rows");
+  const auto order = std::make_shared<PermutationSampler>(12, false);
+  LoaderConfig config;
+  config.batch_size = 4;
+  Loader loader(examples, order, config, 1);
+  EXPECT_EQ(error_of(loader), "");
+  EXPECT_NE(
+      error_of(loader).find("example 6 of the dataset: tensor \"x\" holds"), std::string::npos);
+  EXPECT_EQ(error_of(loader), "");
+  config.on_error = OnError::kSkip;
+  config.max_bad_fraction = 1;
+  Loader skipping(examples, order, config, 1);
+  skipping.next();
+  const TensorDict batch = skipping.next();
+  EXPECT_TRUE(torch::equal(batch.tensor("index"), torch::tensor({4, 5, 7, 7})));
+  EXPECT_TRUE(torch::equal(batch.tensor("x")[2], data.tensor("x")[7]));
+}
+
+TEST(TensorDataset, RefusesTensorsOfDifferentLength) {
+  TensorDict data = columns(12, 4);
+  data.set("y", torch::zeros({11}));
+  EXPECT_THROW(TensorDataset(data, "rows"), ShapeError);
+  EXPECT_THROW(TensorDataset(TensorDict(), "rows"), ShapeError);
+}
+
 /// 1 MB each; counts what was asked for.
 class Heavy : public Dataset {
  public:

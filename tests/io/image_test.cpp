@@ -75,6 +75,28 @@ TEST_F(Picture, ShrinkingBySevenKeepsTheMean) {
   }
 }
 
+TEST_F(Picture, GrayBytesShrinkToTheAreaMeanOfAnySize) {
+  const int sizes[][4] = {{720, 1280, 100, 900}, {640, 7, 2, 7}, {9, 11, 9, 10}, {5, 300, 1, 1}};
+  for (const auto& [height, width, to_height, to_width] : sizes) {
+    const Image image = noise(height, width, 1);
+    const std::vector<float> floats(image.data.begin(), image.data.end());
+    std::vector<float> mean(static_cast<std::size_t>(to_height * to_width));
+    resize_area(floats.data(), height, width, 1, mean.data(), to_height, to_width);
+    const Image small = resize_area(image, to_height, to_width);
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      ASSERT_NEAR(small.data[i], mean[i], 0.505) << height << " x " << width << ", " << i;
+    }
+  }
+}
+
+TEST_F(Picture, GrayFilesAreTheSameInEitherColor) {
+  const Image image = resize_area(noise(4, 6, 1), 40, 60);
+  for (const char* name : {"a.jpg", "a.png"}) {
+    write_image(file(name), image);
+    EXPECT_EQ(read_image(file(name), Color::kGray), to_gray(read_image(file(name)))) << name;
+  }
+}
+
 TEST_F(Picture, GrowingIsLinear) {
   const float from[] = {0, 4};
   float to[4] = {};

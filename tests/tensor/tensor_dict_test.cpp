@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 
 #include "mmi/base/errors.h"
+#include "mmi/tensor/buffer_pool.h"
 #include "mmi/tensor/collator.h"
 #include "mmi/tensor/safetensors.h"
 
@@ -74,6 +76,22 @@ TEST(Collator, StacksLikeTorch) {
   EXPECT_TRUE(stacked(wide, wide.clone().set_requires_grad(true)).requires_grad());
   EXPECT_THROW(TensorDict::collate({one(wide), one({})}), DataError);
   EXPECT_THROW(TensorDict::collate({}), DataError);
+}
+
+TEST(BufferPool, MemoryIsUsedAgainWhenItsTensorIsGone) {
+  auto pool = std::make_shared<BufferPool>();
+  torch::Tensor a = pool->empty({100, 1000}, torch::kFloat32).fill_(1);
+  const torch::Tensor b = pool->empty({100, 1000}, torch::kFloat32).fill_(2);
+  EXPECT_EQ(a.sum().item<double>(), 1e5);
+  const void* const place = a.const_data_ptr();
+  EXPECT_NE(place, b.const_data_ptr());
+  a = torch::Tensor();
+  const torch::Tensor half = pool->empty({50, 1000}, torch::kFloat32);
+  EXPECT_NE(half.const_data_ptr(), place);
+  const torch::Tensor again = pool->empty({200, 1000}, torch::kInt16);
+  EXPECT_EQ(again.const_data_ptr(), place);
+  pool.reset();
+  EXPECT_EQ(b.sum().item<double>(), 2e5);
 }
 
 TEST(TensorDict, MissingAndMistypedNamesSayWhatIsThere) {

@@ -63,6 +63,12 @@ class Prefetcher {
     }
     std::unique_lock lock(mutex_);
     Result& slot = result_of(wanted_);
+    // Falling asleep and being woken costs more than a small result.
+    for (int i = 0; i < kLooks && !slot.done; ++i) {
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
+    }
     waiting_ = true;
     ready_.wait(lock, [&] { return slot.done; });
     waiting_ = false;
@@ -82,6 +88,8 @@ class Prefetcher {
   }
 
  private:
+  static constexpr int kLooks = 64;
+
   struct Result {
     bool done = false;
     std::optional<T> value;

@@ -43,6 +43,39 @@ class MMI_API Dataset {
   virtual torch::Tensor labels() const {
     return {};
   }
+
+  /// Where example i is row i of some contiguous CPU tensors and nothing is random about it: those
+  /// tensors. A loader then copies whole batches instead of calling `get`.
+  virtual const TensorDict* columns() const {
+    return nullptr;
+  }
+};
+
+/// Examples that lie in memory: row i of every tensor.
+///   TensorDict columns; columns.set("x", x); columns.set("y", y); TensorDataset(columns, "toy 1")
+class MMI_API TensorDataset : public Dataset {
+ public:
+  /// `columns`: CPU tensors (N, …) of one N > 0; anything else throws ShapeError.
+  TensorDataset(const TensorDict& columns, std::string fingerprint);
+
+  std::int64_t size() const override {
+    return size_;
+  }
+
+  TensorDict get(std::int64_t index, Rng& rng) const override;
+
+  std::string fingerprint() const override {
+    return fingerprint_;
+  }
+
+  const TensorDict* columns() const override {
+    return &columns_;
+  }
+
+ private:
+  TensorDict columns_;
+  std::int64_t size_ = 0;
+  std::string fingerprint_;
 };
 
 /// Which examples an epoch visits, in order: a function of (seed, epoch).

@@ -14,6 +14,7 @@
 #include "mmi/base/config.h"
 #include "mmi/base/prefetcher.h"
 #include "mmi/data/dataset.h"
+#include "mmi/tensor/buffer_pool.h"
 #include "mmi/tensor/collator.h"
 
 namespace mmi::data {
@@ -100,6 +101,7 @@ class MMI_API Loader : public BatchSource {
   std::shared_ptr<const Sampler> sampler_;
   LoaderConfig config_;
   std::uint64_t seed_;
+  std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
   std::int64_t batches_per_epoch_;
   std::int64_t pieces_;  ///< of a batch
   std::int64_t next_ = 0;

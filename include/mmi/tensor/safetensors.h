@@ -18,7 +18,8 @@ MMI_API void save_tensors(
     const std::vector<std::pair<std::string, torch::Tensor>>& tensors,
     const std::map<std::string, std::string>& metadata = {});
 
-/// CPU tensors in own memory, in file order. CheckpointError when the file is missing or invalid.
+/// CPU tensors in one block of memory that lives as long as any of them, in file order.
+/// CheckpointError when the file is missing or invalid.
 MMI_API std::vector<std::pair<std::string, torch::Tensor>> load_tensors(
     const std::filesystem::path& path);
 

@@ -1,0 +1,32 @@
+#include "mmi/tensor/buffer_pool.h"
+
+#include <utility>
+
+namespace mmi {
+
+torch::Tensor BufferPool::empty(at::IntArrayRef sizes, torch::ScalarType type) {
+  const std::size_t bytes =
+      static_cast<std::size_t>(c10::multiply_integers(sizes)) * c10::elementSize(type);
+  if (bytes < kLarge) {
+    return torch::empty(sizes, type);
+  }
+  torch::Tensor block;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto found = free_.extract(bytes); !found.empty()) {
+      block = std::move(found.mapped());
+    }
+  }
+  if (!block.defined()) {
+    block = torch::empty({static_cast<std::int64_t>(bytes)}, torch::kUInt8);
+  }
+  void* const data = block.mutable_data_ptr();
+  // The pool lives as long as a tensor that will come back to it.
+  const auto give_back = [pool = shared_from_this(), block, bytes](void*) {
+    const std::lock_guard lock(pool->mutex_);
+    pool->free_.emplace(bytes, block);
+  };
+  return torch::from_blob(data, sizes, give_back, torch::dtype(type));
+}
+
+}  // namespace mmi
