@@ -161,14 +161,18 @@ class Task:
         crop: str | Sequence[int] | None = None,
         program: int | str | None = None,
         truth: str | os.PathLike[str] | None = None,
+        on_error: str = "raise",
         **options: object,
     ) -> Artifacts:
         """Writes `out`.mid, `out`.wav and so on for one input; a notebook plays the result.
 
         `crop`: x1, y1, x2, y2 in pixels of the input (default: all of it); `program`: General MIDI
-        number or name; `truth`: a MIDI file to compare with; others are the task's own.
+        number or name; `truth`: a MIDI file to compare with; `on_error`: "pad" lets the last good
+        frame stand in for damaged ones of the input; others are the task's own.
         """
         texts = {name: str(value) for name, value in options.items()}
+        if on_error != "raise":
+            texts["on_error"] = on_error
         if crop is not None:
             texts["crop"] = crop if isinstance(crop, str) else ",".join(map(str, crop))
         if program is not None:

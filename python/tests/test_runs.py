@@ -149,6 +149,20 @@ def test_generate_writes_files_that_a_notebook_plays(
         trained.generate(tmp_path / "nothing.mp4", tmp_path / "x")
 
 
+def test_generate_from_a_damaged_clip(trained: mmi.Run, clip: Path, tmp_path: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2000] = bytes(2000)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(data)
+    with pytest.raises(mmi.DataError, match="damaged.mp4: .*on_error"):
+        trained.generate(damaged, tmp_path / "x")
+    files = trained.generate(damaged, tmp_path / "padded", on_error="pad")
+    assert files.find(".mid").path.exists()
+    with pytest.raises(mmi.ConfigError, match="--on-error must be raise or pad"):
+        trained.generate(damaged, tmp_path / "x", on_error="hope")
+
+
 @contextmanager
 def press_ctrl_c(store: Path) -> Iterator[None]:
     """Once, when a training in `store` has logged its first step."""

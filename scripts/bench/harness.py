@@ -31,6 +31,7 @@ class Case:
     unit: str
     ours: Callable[[], Any]
     theirs: Callable[[], Any] | None = None
+    before: Callable[[], Any] = lambda: None  # each call; not timed
     equality: str = ""  # what was compared, and the difference found
     roof: str = ""  # what the machine allows, measured now
     rounds: int = 9
@@ -62,7 +63,8 @@ def own_module() -> Any:
         sys.exit(f"bench: {MODULE}/mmi_bench.so: {error}; bash scripts/setup.sh builds it")
 
 
-def seconds(call: Callable[[], Any]) -> float:
+def seconds(call: Callable[[], Any], before: Callable[[], Any] = lambda: None) -> float:
+    before()
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -85,9 +87,9 @@ def measure(case: Case, quick: bool) -> dict[str, Any]:
             case.theirs()
     gc.collect()
     for _ in range(rounds):
-        ours.append(seconds(case.ours))
+        ours.append(seconds(case.ours, case.before))
         if case.theirs:
-            theirs.append(seconds(case.theirs))
+            theirs.append(seconds(case.theirs, case.before))
     row: dict[str, Any] = {"work": case.work, "peer": case.peer, "threads": case.threads}
     if case.theirs:
         values = [b / a for a, b in zip(ours, theirs, strict=True)]

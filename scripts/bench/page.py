@@ -30,7 +30,7 @@ def line(row: dict[str, Any]) -> str:
         rates = f"{row['ours']:.3g}" + (f" / {row['theirs']:.3g}" if "theirs" in row else "")
         bold = figure(row) if row["verdict"] == "met" else f"**{figure(row)}**"
         cells += [bold, f"≥ {row['bar']:g}", f"{rates} {row['unit']}", row["equality"], row["roof"]]
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def render(result: dict[str, Any]) -> str:

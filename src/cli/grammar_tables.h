@@ -60,6 +60,11 @@ constexpr std::array kGenerateFlags = {
         "NAME",
         "The General MIDI instrument that plays, for example \"Acoustic Grand Piano\"."},
     Flag{"--truth", "FILE.mid", "What is really played, to compare with in the picture."},
+    Flag{
+        "--on-error",
+        "raise|pad",
+        "A damaged input is refused, or its last good frame stands in for what cannot be read. "
+        "Default: raise"},
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
 constexpr std::array kExportFlags = {

@@ -113,10 +113,10 @@ int run_generate(const Command& command) {
   if (request.out.has_parent_path()) {
     mmi::create_directories(request.out.parent_path());
   }
-  for (const char* option : {"crop", "program", "truth"}) {
+  for (const char* option : {"crop", "program", "truth", "on-error"}) {
     const std::string value = command.value(std::string("--") + option);
     if (!value.empty()) {
-      request.options[option] = value;
+      request.options[option == std::string("on-error") ? "on_error" : option] = value;
     }
   }
   nlohmann::ordered_json files = nlohmann::ordered_json::array();

@@ -1,8 +1,13 @@
 #include "mmi/tensor/collator.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "mmi/base/errors.h"
 #include "tensor/finite.h"
@@ -20,11 +25,29 @@ const char* kind_name(std::size_t kind) {
 
 constexpr std::size_t kRowsAhead = 4;
 constexpr std::size_t kPiece = std::size_t{1} << 15;
+constexpr std::size_t kLargeRow = std::size_t{1} << 18;
 
 void prefetch(const std::byte* row, std::size_t bytes) {
   for (std::size_t at = 0; at < std::min<std::size_t>(bytes, 4096); at += 64) {
     __builtin_prefetch(row + at);
   }
+}
+
+/// memcpy past the caches, for rows so large that their batch does not stay there anyway: the
+/// memory written to is then not read first.
+void stream_copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+#ifdef __SSE2__
+  if (reinterpret_cast<std::uintptr_t>(to) % sizeof(__m128i) == 0) {
+    for (; bytes >= sizeof(__m128i); bytes -= sizeof(__m128i)) {
+      _mm_stream_si128(
+          reinterpret_cast<__m128i*>(to), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+      to += sizeof(__m128i);
+      from += sizeof(__m128i);
+    }
+    _mm_sfence();
+  }
+#endif
+  std::memcpy(to, from, bytes);
 }
 
 /// A tensor whose bytes say everything.
@@ -139,7 +162,11 @@ bool Collator::add(
                                 column.scalar_type())) {
           return false;
         }
-        std::memcpy(to + at, row + at, bytes);
+        if (entry.row_bytes < kLargeRow) {
+          std::memcpy(to + at, row + at, bytes);
+        } else {
+          stream_copy(to + at, row + at, bytes);
+        }
       }
     }
   }

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/log.h"
 #include "mmi/io/audio.h"
 #include "mmi/io/video.h"
 #include "mmi/metrics/multipitch.h"
@@ -109,11 +110,21 @@ std::shared_ptr<const Recording> read_clip(
   if (const std::string crop = option(request, "crop"); !crop.empty()) {
     options.crop = parse_crop(crop);
   }
+  const std::string on_error = option(request, "on_error");
+  MMI_CHECK(
+      ConfigError,
+      on_error.empty() || on_error == "raise" || on_error == "pad",
+      "--on-error must be raise or pad, but is \"{}\"",
+      on_error);
+  options.on_error = on_error == "pad" ? io::OnError::kPad : io::OnError::kRaise;
   io::VideoReader reader(request.input, options);
   auto clip = std::make_shared<ClipRecording>(
       request.input.stem().string(), static_cast<std::size_t>(height * width));
   for (io::VideoFrame frame; reader.next(frame);) {
     clip->append(frame.data);
+  }
+  if (const io::Damage& damage = reader.damage(); damage.any()) {
+    log::warning("{}; a good frame stands in for {} frames", damage.first, damage.padded);
   }
   MMI_CHECK(DataError, clip->frames() > 0, "{} holds no picture", request.input.string());
   return clip;
