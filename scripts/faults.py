@@ -80,7 +80,7 @@ ROLL2MIDI = Subject(
 PYTHON = Subject(
     "a task in Python",
     "task: {name: python/sums, width: 16}\n"
-    "train: {max_steps: 60, eval_every: 25, save_every: 10, log_every: 5}\nthreads: 1\n",
+    "train: {max_steps: 160, eval_every: 40, save_every: 30, log_every: 10}\nthreads: 1\n",
     program=MMI,
     bar=("error", 0, 0.1),
     module="""
