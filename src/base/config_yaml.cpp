@@ -21,6 +21,34 @@ constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 100'000;
 constexpr int kMaxLayers = 100;
 
+/// Length of the valid UTF-8 sequence that begins the text; 0 when there is none, or a control
+/// character (with zeros among the first bytes the parser would assume UTF-16 or 32).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x20 && first != '\t' && first != '\n' && first != '\r') {
+    return 0;
+  }
+  const std::size_t n = first < 0x80   ? 1
+                        : first < 0xC2 ? 0
+                        : first < 0xE0 ? 2
+                        : first < 0xF0 ? 3
+                                       : 4;
+  for (std::size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) {
+      return 0;
+    }
+  }
+  // Overlong forms, surrogates and what lies beyond U+10FFFF.
+  const unsigned second = byte(1);
+  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F) ||
+                     first > 0xF4;
+  return wrong ? 0 : n;
+}
+
 struct Reader {
   std::string name;
   int layer;
@@ -30,8 +58,22 @@ struct Reader {
     throw ConfigError(format("{}:{}: {}", name, mark.line + 1, what));
   }
 
-  Node scalar(const YAML::Node& yaml) const {
+  /// The text of a name or value: of the escapes, yaml-cpp makes lone bytes of \N and \_.
+  const std::string& text_of(const YAML::Node& yaml) const {
     const std::string& text = yaml.Scalar();
+    for (std::size_t at = 0; at < text.size();) {
+      const bool control = static_cast<unsigned char>(text[at]) < 0x20;
+      const std::size_t n = control ? 1 : utf8_length(std::string_view(text).substr(at));
+      if (n == 0) {
+        fail(yaml.Mark(), "an escape in this text gives no UTF-8; write the character itself");
+      }
+      at += n;
+    }
+    return text;
+  }
+
+  Node scalar(const YAML::Node& yaml) const {
+    const std::string& text = text_of(yaml);
     if (yaml.Tag() == "!") {  // quoted
       return Node::text(text);
     }
@@ -83,7 +125,7 @@ struct Reader {
         if (!member.first.IsScalar()) {
           fail(member.first.Mark(), "a key must be a name");
         }
-        const std::string& key = member.first.Scalar();
+        const std::string& key = text_of(member.first);
         if (key == "<<") {
           fail(member.first.Mark(), "merge keys (<<) are not supported; use `defaults:`");
         }
@@ -97,34 +139,6 @@ struct Reader {
     return node;
   }
 };
-
-/// Length of the valid UTF-8 sequence that begins the text; 0 when there is none, or a control
-/// character (with zeros among the first bytes the parser would assume UTF-16 or 32).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x20 && first != '\t' && first != '\n' && first != '\r') {
-    return 0;
-  }
-  const std::size_t n = first < 0x80   ? 1
-                        : first < 0xC2 ? 0
-                        : first < 0xE0 ? 2
-                        : first < 0xF0 ? 3
-                                       : 4;
-  for (std::size_t i = 1; i < n; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) {
-      return 0;
-    }
-  }
-  // Overlong forms, surrogates and what lies beyond U+10FFFF.
-  const unsigned second = byte(1);
-  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F) ||
-                     first > 0xF4;
-  return wrong ? 0 : n;
-}
 
 void guard(std::string_view text, const std::string& name) {
   MMI_CHECK(ConfigError, text.size() <= kMaxBytes, "{}: larger than {} bytes", name, kMaxBytes);

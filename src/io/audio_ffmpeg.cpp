@@ -49,6 +49,8 @@ class FfmpegSource : public AudioSource {
       }
       const std::int64_t taken = std::min(n, pending_.length());
       if (taken == 0) {
+        stand_in(std::min(n, tail_), out);
+        tail_ -= std::min(n, tail_);
         return;
       }
       const std::int64_t offset = out.length();
@@ -132,10 +134,10 @@ class FfmpegSource : public AudioSource {
           announced < 0 ? ""
                         : format(" of {:.3f} s", static_cast<double>(announced) / sample_rate_hz),
           read_to_end ? "" : format(" ({})", ff::error_text(result))));
-      stand_in(
-          std::clamp<std::int64_t>(missing, 0, max_padding(sample_rate_hz, channels)), pending_);
+      tail_ = std::clamp<std::int64_t>(missing, 0, max_padding(sample_rate_hz, channels));
     }
     trim();
+    tail_ = std::max<std::int64_t>(0, tail_ - to_drop_);
   }
 
   void report_damage(const std::string& reason) {
@@ -278,6 +280,7 @@ class FfmpegSource : public AudioSource {
   int stream_ = -1;
   Audio pending_;               ///< decoded, not yet read
   std::int64_t to_drop_ = 0;    ///< samples per channel before start_s
+  std::int64_t tail_ = 0;       ///< samples per channel that are missing at the end
   std::int64_t timeline_ = -1;  ///< samples since the start of the file; -1 before the first frame
   bool lost_ = false;           ///< something was refused since the last frame
   bool ended_ = false;

@@ -15,8 +15,9 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Order of events at one tick: keys go up before controls and programs change, then keys go down.
-enum Rank { kOff, kControl, kProgram, kOn };
+/// Order of events at one tick: keys go up before controls change, then keys go down, each after
+/// the change to its program.
+enum Rank { kOff, kControl, kOn };
 
 struct Timed {
   std::int64_t tick;
@@ -149,8 +150,7 @@ std::map<int, std::vector<Timed>> channel_events(const MidiFile& midi, const Tem
     const auto [program, fresh] = programs.try_emplace(note.channel, note.program);
     if (fresh || program->second != note.program) {
       program->second = note.program;
-      events.push_back(
-          {fresh ? 0 : item.on, kProgram, {byte(0xC0 | note.channel), byte(note.program)}});
+      events.push_back({fresh ? 0 : item.on, kOn, {byte(0xC0 | note.channel), byte(note.program)}});
     }
     const std::uint8_t pitch = byte(note.pitch);
     events.push_back({item.on, kOn, {byte(0x90 | note.channel), pitch, byte(note.velocity)}});

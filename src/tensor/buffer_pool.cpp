@@ -13,8 +13,14 @@ torch::Tensor BufferPool::empty(at::IntArrayRef sizes, torch::ScalarType type) {
   torch::Tensor block;
   {
     const std::lock_guard lock(mutex_);
-    if (auto found = free_.extract(bytes); !found.empty()) {
-      block = std::move(found.mapped());
+    ++used_;
+    const auto found = free_.lower_bound(bytes);
+    if (found != free_.end() && found->first <= 2 * bytes) {
+      block = std::move(found->second);
+      free_.erase(found);
+    } else if (!free_.empty()) {
+      // One that does not fit makes room for the new one.
+      free_.erase(free_.begin());
     }
   }
   if (!block.defined()) {
@@ -22,11 +28,17 @@ torch::Tensor BufferPool::empty(at::IntArrayRef sizes, torch::ScalarType type) {
   }
   void* const data = block.mutable_data_ptr();
   // The pool lives as long as a tensor that will come back to it.
-  const auto give_back = [pool = shared_from_this(), block, bytes](void*) {
+  const auto give_back = [pool = shared_from_this(), block](void*) {
     const std::lock_guard lock(pool->mutex_);
-    pool->free_.emplace(bytes, block);
+    --pool->used_;
+    pool->free_.emplace(block.nbytes(), block);
   };
   return torch::from_blob(data, sizes, give_back, torch::dtype(type));
+}
+
+std::size_t BufferPool::blocks() const {
+  const std::lock_guard lock(mutex_);
+  return used_ + free_.size();
 }
 
 }  // namespace mmi

@@ -80,18 +80,22 @@ TEST(Collator, StacksLikeTorch) {
 
 TEST(BufferPool, MemoryIsUsedAgainWhenItsTensorIsGone) {
   auto pool = std::make_shared<BufferPool>();
-  torch::Tensor a = pool->empty({100, 1000}, torch::kFloat32).fill_(1);
-  const torch::Tensor b = pool->empty({100, 1000}, torch::kFloat32).fill_(2);
-  EXPECT_EQ(a.sum().item<double>(), 1e5);
+  torch::Tensor a = pool->empty({1000, 1000}, torch::kFloat32).fill_(1);
+  const torch::Tensor b = pool->empty({1000, 1000}, torch::kFloat32).fill_(2);
+  EXPECT_EQ(a.sum().item<double>(), 1e6);
   const void* const place = a.const_data_ptr();
   EXPECT_NE(place, b.const_data_ptr());
   a = torch::Tensor();
-  const torch::Tensor half = pool->empty({50, 1000}, torch::kFloat32);
-  EXPECT_NE(half.const_data_ptr(), place);
-  const torch::Tensor again = pool->empty({200, 1000}, torch::kInt16);
+  const torch::Tensor again = pool->empty({2000, 1000}, torch::kInt16);
   EXPECT_EQ(again.const_data_ptr(), place);
+  torch::Tensor small = pool->empty({600, 1000}, torch::kFloat32).fill_(3);
+  small = torch::Tensor();
+  // Neither far too large nor too small, so it goes to make room.
+  pool->empty({280, 1000}, torch::kFloat32);
+  pool->empty({1000, 1000}, torch::kFloat32).fill_(4);
+  EXPECT_EQ(pool->blocks(), 3U);
   pool.reset();
-  EXPECT_EQ(b.sum().item<double>(), 2e5);
+  EXPECT_EQ(b.sum().item<double>(), 2e6);
 }
 
 TEST(TensorDict, MissingAndMistypedNamesSayWhatIsThere) {
