@@ -33,6 +33,7 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
     {"config", run_config},
     {"info", run_info},
     {"data", run_data},
+    {"table", run_table},
     {"quickstart", run_quickstart},
 };
 

@@ -46,6 +46,7 @@ int run_list(const Command& command);
 int run_config(const Command& command);
 int run_info(const Command& command);
 int run_data(const Command& command);
+int run_table(const Command& command);
 int run_quickstart(const Command& command);
 
 }  // namespace mmi::cli

@@ -82,6 +82,16 @@ constexpr std::array kDataFlags = {
         "required. check: a folder for pictures and sound of the samples."},
     Flag{"--all", "", "check: decode every example, not a seeded choice of at most 200."},
 };
+constexpr std::array kTableFlags = {
+    Flag{"--preset", "NAME", "The size of every row: smoke, small, gpu or paper. Default: small"},
+    Flag{"--rows", "A,B", "Only these rows. Default: all that can be run"},
+    Flag{"--seeds", "N", "Trainings of each row, with seeds 1 to N. Default: 3"},
+    Flag{"--jobs", "N", "Trainings at a time; they share the cores. Default: 1"},
+    Flag{"--data", "DIR", "The real dataset in its published layout, instead of the world."},
+    Flag{"--out", "DIR", "Where the table is written. Default: docs/results"},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+    Flag{"--list", "", "All tables of the thesis and their state."},
+};
 constexpr std::array kConvertFlags = {
     Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},
 };
@@ -143,6 +153,22 @@ constexpr std::array kVerbs = {
         kGenerateFlags,
         "mmi generate runs/audeo/roll2midi-81c0de --input clip.mp4\n"
         "mmi generate bundle/ --input clip.mp4 --crop 0,220,1280,420 --out /tmp/played",
+        false},
+    Verb{
+        "table",
+        kModels,
+        "Reproduce a table of the thesis, ours beside the paper's",
+        "table <number|file.yaml> [--preset NAME] [--rows A,B] [--seeds N] [--jobs N] [key=value "
+        "…]",
+        "Trains what is missing, scores every row on every item of the test split, judges the\n"
+        "claims of the paper by a paired bootstrap over items and seeds, and writes the table as\n"
+        ".md, .csv, .json and .svg and index.html over all tables. Finished runs are reused: a\n"
+        "table that was stopped continues where it was.",
+        kTableFlags,
+        "mmi table 3.1 --preset smoke --seeds 1\n"
+        "mmi table 3.1 --jobs 2\n"
+        "mmi table 3.1 --rows \"ResNet,Video2Roll (TS 0.4)\"\n"
+        "mmi table --list",
         false},
     Verb{
         "report",

@@ -85,6 +85,9 @@ Interval paired_bootstrap(
   std::sort(means.begin(), means.end());
   interval.low = quantile(means, (1 - options.confidence) / 2);
   interval.high = quantile(means, (1 + options.confidence) / 2);
+  interval.p =
+      static_cast<double>(std::upper_bound(means.begin(), means.end(), 0.0) - means.begin()) /
+      static_cast<double>(means.size());
   return interval;
 }
 

@@ -128,6 +128,7 @@ std::shared_ptr<const Stage> resolve_below(
   open.push_back(here);
   auto stage = std::make_shared<Stage>();
   stage->file = file;
+  stage->overrides = overrides;
   stage->tree = config::load(file, overrides);
   stage->config = config::read<RunConfig>(stage->tree);
   MMI_CHECK(

@@ -18,6 +18,7 @@ struct Interval {
   double mean = 0;
   double low = 0;
   double high = 0;
+  double p = 1;  ///< share of the resamples whose difference is not above 0
 };
 
 /// Scores of one system: one row per item (piece), each with the values of its repeats (training

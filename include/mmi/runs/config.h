@@ -53,6 +53,7 @@ struct MMI_API RunConfig {
 /// A configuration with the configurations of all its parents.
 struct Stage {
   std::filesystem::path file;
+  std::vector<std::string> overrides;  ///< of the file, as given
   config::Node tree;  ///< as merged, with origins
   RunConfig config;
   std::map<std::string, std::shared_ptr<const Stage>> parents;

@@ -97,6 +97,13 @@ class MMI_API Task {
   /// Scores on "valid" or "test".
   virtual Metrics evaluate(const std::string& split) = 0;
 
+  /// Scores of each item (a piece, a room, a question) of a split, for intervals over items: always
+  /// the same items in the same order. The default is one item, the split.
+  using ItemMetrics = std::vector<std::pair<std::string, Metrics>>;
+  virtual ItemMetrics evaluate_items(const std::string& split) {
+    return {{split, evaluate(split)}};
+  }
+
   /// The score by which the best checkpoint is chosen, and whether larger is better.
   virtual std::pair<std::string, bool> selection() const = 0;
 

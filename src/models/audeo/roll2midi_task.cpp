@@ -220,6 +220,21 @@ Metrics Roll2MidiTask::evaluate(const std::string& split) {
   return metrics;
 }
 
+Task::ItemMetrics Roll2MidiTask::evaluate_items(const std::string& split) {
+  const KeyRange range = video2roll_->config().range();
+  const RecordingList recordings = video2roll_->recordings().split(split);
+  const auto& rolls = estimates(split);
+  ItemMetrics items;
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    items.push_back({recordings[i]->name(), {}});
+    append_scores(
+        refine(rolls[i]) >= threshold_,
+        recordings[i]->labels().slice(1, range.min_key, range.max_key + 1),
+        items.back().second);
+  }
+  return items;
+}
+
 std::pair<std::string, bool> Roll2MidiTask::selection() const {
   return {"mse", false};
 }

@@ -217,6 +217,16 @@ Metrics Video2RollTask::evaluate(const std::string& split) {
   return metrics;
 }
 
+Task::ItemMetrics Video2RollTask::evaluate_items(const std::string& split) {
+  ItemMetrics items;
+  for (const auto& recording : recordings_->split(split)) {
+    const torch::Tensor keys = recording->labels().slice(1, config_.min_key, config_.max_key + 1);
+    items.push_back({recording->name(), {}});
+    append_scores(predict(*recording) >= threshold_, keys, items.back().second);
+  }
+  return items;
+}
+
 std::pair<std::string, bool> Video2RollTask::selection() const {
   return {"bce", false};
 }

@@ -48,6 +48,7 @@ class MMI_API Roll2MidiTask : public Task {
   std::shared_ptr<data::BatchSource> source() override;
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override;
   Metrics evaluate(const std::string& split) override;
+  ItemMetrics evaluate_items(const std::string& split) override;
   std::pair<std::string, bool> selection() const override;
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;

@@ -58,6 +58,7 @@ class MMI_API Video2RollTask : public Task {
   std::vector<std::pair<std::string, DatasetOpener>> datasets() override;
   Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override;
   Metrics evaluate(const std::string& split) override;
+  ItemMetrics evaluate_items(const std::string& split) override;
   std::pair<std::string, bool> selection() const override;
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;
