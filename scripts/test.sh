@@ -51,6 +51,8 @@ stage_smoke() {
   ffmpeg -v error -framerate 25 -i "$frames/frame%d.jpg" -c:v mpeg4 -q:v 2 "$out/clip.mp4"
   $mmi generate "$run" --input "$out/clip.mp4" --out "$out/played"
   ls -l "$out"/played.{mid,wav,mp4,png}
+  $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
+  ls -l "$out"/results/3.1.{md,csv,json,svg} "$out"/results/index.html
 }
 
 # A wheel of the same build (nothing is compiled again), in an environment of its own that borrows this one's torch.

@@ -158,12 +158,11 @@ constexpr std::array kVerbs = {
         "table",
         kModels,
         "Reproduce a table of the thesis, ours beside the paper's",
-        "table <number|file.yaml> [--preset NAME] [--rows A,B] [--seeds N] [--jobs N] [key=value "
-        "…]",
-        "Trains what is missing, scores every row on every item of the test split, judges the\n"
-        "claims of the paper by a paired bootstrap over items and seeds, and writes the table as\n"
-        ".md, .csv, .json and .svg and index.html over all tables. Finished runs are reused: a\n"
-        "table that was stopped continues where it was.",
+        "table <number|file.yaml> [--preset NAME] [--seeds N] [--jobs N] [key=value …]",
+        "Trains what is missing, scores every row on every item of the test split, judges\n"
+        "the claims of the paper by a paired bootstrap over items and seeds, and writes the\n"
+        "table as .md, .csv, .json and .svg, and index.html over all tables. Finished runs\n"
+        "are reused: a table that was stopped continues where it was.",
         kTableFlags,
         "mmi table 3.1 --preset smoke --seeds 1\n"
         "mmi table 3.1 --jobs 2\n"

@@ -54,7 +54,7 @@ struct MMI_API RunConfig {
 struct Stage {
   std::filesystem::path file;
   std::vector<std::string> overrides;  ///< of the file, as given
-  config::Node tree;  ///< as merged, with origins
+  config::Node tree;                   ///< as merged, with origins
   RunConfig config;
   std::map<std::string, std::shared_ptr<const Stage>> parents;
 };

@@ -100,6 +100,7 @@ class MMI_API Task {
   /// Scores of each item (a piece, a room, a question) of a split, for intervals over items: always
   /// the same items in the same order. The default is one item, the split.
   using ItemMetrics = std::vector<std::pair<std::string, Metrics>>;
+
   virtual ItemMetrics evaluate_items(const std::string& split) {
     return {{split, evaluate(split)}};
   }
