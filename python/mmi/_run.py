@@ -71,11 +71,14 @@ class Run:
         crop: str | Sequence[int] | None = None,
         program: int | str | None = None,
         truth: str | os.PathLike[str] | None = None,
+        on_error: str = "raise",
         **options: object,
     ) -> Artifacts:
         """As Task.generate; by default into the run's samples folder."""
         stem = Path(out) if out is not None else self.path / "samples" / Path(input).stem
-        return self.task.generate(input, stem, crop=crop, program=program, truth=truth, **options)
+        return self.task.generate(
+            input, stem, crop=crop, program=program, truth=truth, on_error=on_error, **options
+        )
 
     def report(self) -> Path:
         """Writes report.html (curves, scores, configuration) and returns its path."""

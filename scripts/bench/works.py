@@ -365,7 +365,7 @@ def train_step(settings: Settings) -> Iterator[Case]:
                 theirs=lambda t=theirs: [t.step(frames, played) for _ in range(steps)],
                 equality=check("relative difference of the first loss", differences[0], 1e-5)
                 + "; "
-                + check("of the first four", max(differences), 0.02),
+                + check("of the first four", max(differences), 0.01),
                 roof=f"matmul {gflops:.0f} GFLOP/s = {gflops * 1e9 / flops:.1f} steps/s",
                 warmups=2,
             )

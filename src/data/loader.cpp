@@ -8,7 +8,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/log.h"
-#include "tensor/finite.h"
+#include "mmi/tensor/finite.h"
 
 namespace mmi::data {
 namespace {

@@ -10,7 +10,7 @@
 #endif
 
 #include "mmi/base/errors.h"
-#include "tensor/finite.h"
+#include "mmi/tensor/finite.h"
 
 namespace mmi {
 namespace {
