@@ -163,6 +163,14 @@ def test_generate_from_a_damaged_clip(trained: mmi.Run, clip: Path, tmp_path: Pa
         trained.generate(damaged, tmp_path / "x", on_error="hope")
 
 
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Python's own handler: what a shell starts in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def press_ctrl_c(store: Path) -> Iterator[None]:
     """Once, when a training in `store` has logged its first step."""
@@ -179,6 +187,7 @@ def press_ctrl_c(store: Path) -> Iterator[None]:
     thread.join()
 
 
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_saves_and_the_next_call_continues(config: Make, tmp_path: Path) -> None:
     steps = ("train.max_steps=200", "train.eval_every=0", "train.log_every=1")
     whole = mmi.train(config(), *steps, runs=tmp_path / "a")
