@@ -90,6 +90,10 @@ int run_table(const Command& command) {
   options.seeds = whole_number(command, "--seeds", options.seeds);
   options.jobs = whole_number(command, "--jobs", options.jobs);
   options.program = fs::read_symlink("/proc/self/exe").string();
+  MMI_CHECK(
+      ConfigError,
+      options.jobs == 1 || !fs::path(options.program).filename().string().starts_with("python"),
+      "--jobs starts the native `mmi`, which does not know parts written in Python: use --jobs 1");
   options.stop = command.interrupted;
   MMI_CHECK(
       DataError,

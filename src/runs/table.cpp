@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <set>
@@ -152,16 +151,17 @@ class Pool {
     return options_.stop && options_.stop();
   }
 
+  /// Until one of ours has ended; the host program's other processes are its own business.
   void wait(Progress& bar) {
     int status = 0;
-    const pid_t process = ::waitpid(-1, &status, 0);
-    if (process < 0) {
-      MMI_CHECK(InternalError, errno == EINTR, "waiting for a training: {}", std::strerror(errno));
-      return;
-    }
-    const auto found = running_.find(process);
-    if (found == running_.end()) {
-      return;
+    auto found = running_.end();
+    while (found == running_.end()) {
+      found = std::ranges::find_if(running_, [&](const auto& one) {
+        return ::waitpid(one.first, &status, WNOHANG) == one.first;
+      });
+      if (found == running_.end()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      }
     }
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (code != 0 && code != kExitInterrupted && failure_.empty()) {

@@ -66,12 +66,13 @@ struct MMI_API TableConfig {
   static const config::Schema& schema();
 };
 
-/// Reads and checks the table named by a file or by its number ("3.1").
-struct MMI_API TableFile {
+/// A table and where it was read: its rows' files are relative to that.
+struct TableFile {
   std::filesystem::path path;
   TableConfig config;
 };
 
+/// Reads and checks the table named by a file or by its number ("3.1").
 MMI_API TableFile read_table(const std::string& name);
 
 /// A table of the thesis (configs/tables.yaml).
