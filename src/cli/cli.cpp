@@ -34,6 +34,7 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
     {"info", run_info},
     {"data", run_data},
     {"table", run_table},
+    {"audeo", run_tool},
     {"quickstart", run_quickstart},
 };
 
@@ -85,7 +86,7 @@ int fail(const std::string& text, int code) {
 }  // namespace
 
 Command::Command(const Invocation& call, std::function<bool()> asked)
-    : json(call.json), interrupted(std::move(asked)), verb_(call.verb->name) {
+    : json(call.json), help(call.help), interrupted(std::move(asked)), verb_(call.verb->name) {
   std::vector<std::string> names;
   std::map<std::string, bool> takes_value;
   for (const Flag& flag : call.verb->flags) {

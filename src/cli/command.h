@@ -26,7 +26,12 @@ class Command {
 
   std::string value(const std::string& flag, const std::string& otherwise = "") const;
 
+  const std::string& verb() const {
+    return verb_;
+  }
+
   bool json = false;
+  bool help = false;  ///< of a tool; other pages need no library
   std::function<bool()> interrupted;
 
  private:
@@ -47,6 +52,7 @@ int run_config(const Command& command);
 int run_info(const Command& command);
 int run_data(const Command& command);
 int run_table(const Command& command);
+int run_tool(const Command& command);
 int run_quickstart(const Command& command);
 
 }  // namespace mmi::cli

@@ -265,7 +265,7 @@ std::optional<Answer> static_answer(const Invocation& call, std::string_view ver
   if (call.verb == nullptr) {
     return Answer{0, help_text(colour), ""};
   }
-  if (call.help) {
+  if (call.help && !(call.verb->tools && !call.args.empty())) {
     return Answer{0, verb_help(call.verb->name, colour), ""};
   }
   return std::nullopt;

@@ -28,6 +28,7 @@ struct Verb {
   std::span<const Flag> flags;
   std::string_view examples;  ///< one command a line
   bool python;                ///< runs in `python -m mmi`: it needs a Python package
+  bool tools = false;         ///< `mmi <name> <tool> --help` is answered by the tool
 };
 
 /// All verbs in the order of the help page.

@@ -12,6 +12,7 @@ namespace mmi::cli {
 constexpr std::string_view kStart = "Start here";
 constexpr std::string_view kModels = "Models";
 constexpr std::string_view kLook = "Configurations and parts";
+constexpr std::string_view kTools = "Tools of one system";
 constexpr std::string_view kFiles = "Runs, data and files";
 
 constexpr std::array kGlobalFlags = {
@@ -91,6 +92,10 @@ constexpr std::array kTableFlags = {
     Flag{"--out", "DIR", "Where the table is written. Default: docs/results"},
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
     Flag{"--list", "", "All tables of the thesis and their state."},
+};
+constexpr std::array kToolFlags = {
+    Flag{"--out", "PATH", "The file or folder to write. Default: the tool's own"},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
 constexpr std::array kConvertFlags = {
     Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},
@@ -266,6 +271,18 @@ constexpr std::array kVerbs = {
         kConvertFlags,
         "mmi convert video2roll.pth\n"
         "mmi convert labels.pkl --out labels.npz",
+        true},
+    Verb{
+        "audeo",
+        kTools,
+        "Piano videos: identify, transcribe, prepare recordings, …",
+        "audeo <tool> [input …] [--out PATH] [setting=value …]",
+        "Without a tool: all of them, a line each. `mmi audeo <tool> --help` explains a tool and\n"
+        "its settings; what it finds is printed, what it writes is listed.",
+        kToolFlags,
+        "mmi audeo\n"
+        "mmi audeo identify --help",
+        false,
         true},
 };
 

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mmi/base/api.h"
+#include "mmi/base/registry.h"
+#include "mmi/task/task.h"
+
+namespace mmi {
+
+/// What a tool works on.
+struct ToolCall {
+  std::vector<std::filesystem::path> inputs;
+  std::filesystem::path out;  ///< file or folder; empty: the tool's default
+
+  /// Opens a finished run or bundle that one of the inputs names, weights loaded.
+  std::function<std::shared_ptr<Task>(const std::string& run)> open;
+
+  /// Asked between items; true ends the work with what is finished.
+  std::function<bool()> stop = [] { return false; };
+};
+
+/// Files that were written, and figures in the order they are shown.
+struct ToolResult {
+  std::vector<Artifact> files;
+  std::vector<std::pair<std::string, double>> values;
+};
+
+/// A verb of one system, registered as "<system>/<tool>": `mmi audeo transcribe run a.wav --out
+/// a.mid onset_threshold=0.4`. Its settings are its configuration.
+class MMI_API Tool {
+ public:
+  static constexpr const char* kRegistryKind = "tool";
+
+  struct BuildArgs {};
+
+  virtual ~Tool() = default;
+
+  /// What the inputs are, for help and messages: "<run> <audio> [audio …]".
+  virtual std::string usage() const = 0;
+
+  /// ConfigError for inputs that do not fit, DataError for files that cannot be read; nothing is
+  /// left half-written.
+  virtual ToolResult run(const ToolCall& call) = 0;
+};
+
+}  // namespace mmi
+
+MMI_DECLARE_REGISTRY(mmi::Tool);

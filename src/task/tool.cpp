@@ -1,0 +1,3 @@
+#include "mmi/task/tool.h"
+
+MMI_DEFINE_REGISTRY(mmi::Tool)
