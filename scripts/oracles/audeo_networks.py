@@ -3,7 +3,7 @@
     python scripts/oracles/audeo_networks.py ORACLES/audeo
 
 Writes tests/data/audeo/{oracle.json,video2roll.npz,roll2midi_generator.npz,
-roll2midi_discriminator.npz}. Origin, licence and the fill rule: tests/data/audeo/README.md.
+roll2midi_discriminator.npz,perfnet.npz}. Origin, licence and the fill rule: tests/data/audeo/README.md.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-NETWORKS = ["video2roll", "roll2midi_generator", "roll2midi_discriminator"]
+NETWORKS = ["video2roll", "roll2midi_generator", "roll2midi_discriminator", "perfnet"]
 TENSOR_FIELDS = ["name", "role", "shape", "absmax", "npz", "slice", "f64_npz", "f64_slice"]
 NETWORK_FIELDS = ["name", "repository", "commit", "constructor", "parameters", "inputs"]
 

@@ -26,9 +26,13 @@ int print(const ToolResult& result, bool json) {
     for (const Artifact& file : result.files) {
       files.push_back({{"path", file.path.string()}, {"caption", file.caption}});
     }
-    const nlohmann::ordered_json all = {{"values", values}, {"files", files}};
+    const nlohmann::ordered_json all = {
+        {"lines", result.lines}, {"values", values}, {"files", files}};
     std::printf("%s\n", all.dump().c_str());
     return kExitOk;
+  }
+  for (const std::string& line : result.lines) {
+    std::printf("%s\n", line.c_str());
   }
   for (const auto& [name, value] : result.values) {
     std::printf("%-28s %12.6g\n", name.c_str(), value);

@@ -252,6 +252,12 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
   }
   const auto run = prepare(stage, parents);
   RunInfo& info = run->info;
+  if (run->task->phases().empty()) {
+    log::info("{} trains nothing of its own", info.task);
+    info.path.clear();
+    info.finished = true;
+    return run;
+  }
   if (fs::exists(info.path / "run.json") && !options.again) {
     const RunInfo found = read_info(info.path);
     if (found.finished) {

@@ -205,25 +205,28 @@ void train_in_processes(
 void add_scores(const TableConfig& table, const Task::ItemMetrics& items, RowResult& row) {
   for (const ColumnConfig& column : table.columns) {
     metrics::ItemScores& scores = row.items[column.metric];
-    scores.resize(std::max(scores.size(), items.size()));
+    std::size_t count = 0;
+    for (const auto& [item, values] : items) {
+      for (const auto& [metric, value] : values) {
+        if (metric == column.metric) {
+          scores.resize(std::max(scores.size(), count + 1));
+          scores[count++].push_back(value);
+        }
+      }
+    }
+    MMI_CHECK(
+        ConfigError,
+        count > 0,
+        "row {}: its task gives no score \"{}\"",
+        row.config.name,
+        column.metric);
     MMI_CHECK(
         DataError,
-        scores.size() == items.size(),
-        "row {}: {} items with one seed, {} with another",
+        std::ranges::all_of(
+            scores, [&](const auto& seeds) { return seeds.size() == scores.front().size(); }),
+        "row {}: the number of items with \"{}\" differs between seeds",
         row.config.name,
-        scores.size(),
-        items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto found = std::ranges::find_if(
-          items[i].second, [&](const auto& score) { return score.first == column.metric; });
-      MMI_CHECK(
-          ConfigError,
-          found != items[i].second.end(),
-          "row {}: its task gives no score \"{}\"",
-          row.config.name,
-          column.metric);
-      scores[i].push_back(found->second);
-    }
+        column.metric);
   }
 }
 
@@ -248,7 +251,9 @@ RowResult score_row(
     }
     const torch::NoGradGuard no_grad;
     add_scores(table.config, run->task->evaluate_items(table.config.split), row);
-    row.runs.push_back(run->info.path);
+    if (!run->info.path.empty()) {
+      row.runs.push_back(run->info.path);
+    }
     row.seconds += run->info.seconds;
   }
   for (const auto& [metric, scores] : row.items) {

@@ -1,5 +1,7 @@
 #include "mmi/task/task.h"
 
+#include <algorithm>
+
 MMI_DEFINE_REGISTRY(mmi::Task)
 
 namespace mmi {
@@ -14,6 +16,28 @@ void Task::backward(const torch::Tensor& total) {
 
 std::vector<Artifact> Task::generate(const GenerateRequest& request) {
   throw ConfigError("this model has nothing to generate; evaluate it with `mmi eval`");
+}
+
+Metrics mean_over_items(const Task::ItemMetrics& items) {
+  Metrics means;
+  std::vector<double> counts;
+  for (const auto& [item, scores] : items) {
+    for (const auto& [name, value] : scores) {
+      const auto at = std::find_if(
+          means.begin(), means.end(), [&](const auto& mean) { return mean.first == name; });
+      if (at == means.end()) {
+        means.emplace_back(name, value);
+        counts.push_back(1);
+      } else {
+        at->second += value;
+        ++counts[static_cast<std::size_t>(at - means.begin())];
+      }
+    }
+  }
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    means[i].second /= counts[i];
+  }
+  return means;
 }
 
 }  // namespace mmi

@@ -76,6 +76,7 @@ class MMI_API Task {
   virtual ~Task() = default;
 
   virtual torch::nn::Module& module() = 0;
+  /// None for a task that only uses and scores its parents: it has no run of its own.
   virtual std::vector<Phase> phases() const = 0;
 
   /// Training batches.
@@ -98,7 +99,8 @@ class MMI_API Task {
   virtual Metrics evaluate(const std::string& split) = 0;
 
   /// Scores of each item (a piece, a room, a question) of a split, for intervals over items: always
-  /// the same items in the same order. The default is one item, the split.
+  /// the same items in the same order. An item outside the group that a score is about lacks it.
+  /// The default is one item, the split.
   using ItemMetrics = std::vector<std::pair<std::string, Metrics>>;
 
   virtual ItemMetrics evaluate_items(const std::string& split) {
@@ -126,6 +128,9 @@ class MMI_API Task {
   config::Node built_from;
   std::map<std::string, std::shared_ptr<Task>> parents;
 };
+
+/// Each score's mean over the items that have it, in order of first appearance.
+MMI_API Metrics mean_over_items(const Task::ItemMetrics& items);
 
 }  // namespace mmi
 

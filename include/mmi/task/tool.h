@@ -25,10 +25,12 @@ struct ToolCall {
   std::function<bool()> stop = [] { return false; };
 };
 
-/// Files that were written, and figures in the order they are shown.
+/// What was found in words, a line each; figures in the order they are shown; files that were
+/// written.
 struct ToolResult {
   std::vector<Artifact> files;
   std::vector<std::pair<std::string, double>> values;
+  std::vector<std::string> lines = {};
 };
 
 /// A verb of one system, registered as "<system>/<tool>": `mmi audeo transcribe run a.wav --out

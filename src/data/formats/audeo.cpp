@@ -186,6 +186,10 @@ AudeoLabels AudeoLayout::labels(const std::string& split, const std::string& vid
   return labels;
 }
 
+fs::path AudeoLayout::audio(const std::string& split, const std::string& video) const {
+  return root_ / "audio" / split / (video + ".wav");
+}
+
 AudeoVideo AudeoLayout::video(const std::string& split, const std::string& name) const {
   const AudeoLabels all = labels(split, name);
   std::unordered_map<std::int64_t, std::int64_t> row_of;

@@ -42,10 +42,6 @@ ResNetBaseline::ResNetBaseline(const ResNetBaselineConfig& config)
       features += channels;
     }
   }
-  MMI_CHECK(
-      ConfigError,
-      !config.aggregation || config.readout == Readout::kGlobal,
-      "the resnet's aggregation joins maps of different widths; use it with readout: global");
   fc = register_module(
       "fc",
       torch::nn::Linear(
@@ -69,11 +65,14 @@ torch::Tensor ResNetBaseline::forward(const torch::Tensor& frames) {
   if (!baseline_config_.aggregation) {
     return fc(read_out(baseline_config_.readout, maps[3]));
   }
+  // Wider maps get as many columns as the last one has.
+  const bool global = baseline_config_.readout == Readout::kGlobal;
+  const std::int64_t columns = global ? 1 : maps[3].size(3);
   std::vector<torch::Tensor> pooled;
   for (const torch::Tensor& map : maps) {
-    pooled.push_back(map.mean({2, 3}));
+    pooled.push_back(torch::adaptive_avg_pool2d(map, {1, columns}));
   }
-  return fc(torch::cat(pooled, 1));
+  return fc(torch::cat(pooled, 1).flatten(1));
 }
 
 }  // namespace mmi::models::audeo

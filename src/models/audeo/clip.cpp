@@ -6,6 +6,7 @@
 #include "mmi/base/files.h"
 #include "mmi/base/progress.h"
 #include "mmi/data/formats/audeo.h"
+#include "mmi/io/audio.h"
 #include "mmi/io/video.h"
 #include "mmi/models/audeo/recordings.h"
 #include "mmi/music/roll.h"
@@ -86,6 +87,14 @@ void write_layout(
         layout.write_frame(folder, name, t, image);
         bar.advance();
       }
+      const torch::Tensor sound = recording->audio();
+      const fs::path sound_file = layout.audio(folder, name);
+      mmi::create_directories(sound_file.parent_path());
+      io::write_wav(
+          sound_file,
+          {sound.const_data_ptr<float>(), static_cast<std::size_t>(sound.numel())},
+          1,
+          static_cast<int>(kSampleRateHz));
       const torch::Tensor labels = recording->labels().to(torch::kFloat32);
       layout.write_segments("midi", folder, name, 0, {{"midi", labels}});
       layout.write_labels(folder, name, {torch::arange(recording->frames()), labels});

@@ -2,6 +2,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/data/formats/audeo.h"
+#include "mmi/io/audio.h"
 #include "mmi/io/image.h"
 
 namespace mmi::models::audeo {
@@ -11,9 +12,14 @@ namespace {
 class FolderRecording : public Recording {
  public:
   FolderRecording(
-      std::string name, data::formats::AudeoVideo video, std::int64_t height, std::int64_t width)
+      std::string name,
+      data::formats::AudeoVideo video,
+      std::filesystem::path sound,
+      std::int64_t height,
+      std::int64_t width)
       : name_(std::move(name)),
         video_(std::move(video)),
+        sound_(std::move(sound)),
         labels_(video_.label.gt(0).to(torch::kUInt8)),
         height_(height),
         width_(width) {}
@@ -43,9 +49,20 @@ class FolderRecording : public Recording {
     return labels_;
   }
 
+  torch::Tensor audio() const override {
+    const io::Audio mono = io::to_mono(io::read_audio(sound_));
+    const io::Audio audio = mono.sample_rate_hz == kSampleRateHz
+                                ? mono
+                                : io::resample(mono, static_cast<int>(kSampleRateHz));
+    // The stills need not begin with the video.
+    const std::int64_t start = video_.frames.front().number * kSampleRateHz / 25;
+    return torch::tensor(audio.samples).slice(0, std::min(start, audio.length())).clone();
+  }
+
  private:
   std::string name_;
   data::formats::AudeoVideo video_;
+  std::filesystem::path sound_;
   torch::Tensor labels_;
   std::int64_t height_;
   std::int64_t width_;
@@ -90,7 +107,11 @@ class FolderRecordings : public Recordings {
     RecordingList list;
     for (const std::string& video : videos) {
       list.push_back(std::make_shared<FolderRecording>(
-          video, layout_.video(folder, video), args_.height, args_.width));
+          video,
+          layout_.video(folder, video),
+          layout_.audio(folder, video),
+          args_.height,
+          args_.width));
     }
     return list;
   }

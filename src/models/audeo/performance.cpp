@@ -130,31 +130,48 @@ std::shared_ptr<const Recording> read_clip(
   return clip;
 }
 
-std::vector<Artifact> write_performance(
-    const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request) {
+torch::Tensor sound_of(const PerformanceOutput& output, const KeyRange& keys, int program) {
+  if (output.sound.defined()) {
+    return output.sound;
+  }
+  music::SynthConfig synth;
+  synth.sample_rate_hz = kSampleRateHz;
+  synth.program = program;
+  synth.duration_s = static_cast<double>(output.roll.size(0)) / kFps;
+  return torch::tensor(
+      music::render(music::roll_to_notes(output.roll, keys.low_pitch(), kFps), synth));
+}
+
+std::vector<Artifact> perform_clip(Performer& performer, const GenerateRequest& request) {
+  const Performer::Format input = performer.input_format();
+  const std::string program_text = option(request, "program");
+  const int program = parse_program(program_text);
+  const auto clip = read_clip(request, input.height, input.width);
+  const PerformanceOutput output = performer.perform(*clip);
+  MMI_CHECK(
+      ConfigError,
+      program_text.empty() || !output.sound.defined(),
+      "this model makes its own sound, so --program has no meaning; leave it out, or generate from "
+      "its roll2midi run");
   std::vector<Artifact> artifacts;
   const auto add = [&](const char* suffix, const std::string& caption) {
     artifacts.push_back({request.out.string() + suffix, caption});
     return artifacts.back().path;
   };
-  const std::string program_text = option(request, "program");
-  const int program = parse_program(program_text);
-  const music::Notes notes = music::roll_to_notes(output.roll, range.low_pitch(), kFps);
+  const music::Notes notes = music::roll_to_notes(output.roll, input.keys.low_pitch(), kFps);
   music::write_notes(add(".mid", format("{} notes at velocity 100", notes.size())), notes, program);
-
-  music::SynthConfig synth;
-  synth.program = program;
-  synth.duration_s = static_cast<double>(output.roll.size(0)) / kFps;
+  const torch::Tensor sound = sound_of(output, input.keys, program).contiguous();
   io::Audio audio;
-  audio.sample_rate_hz = static_cast<int>(synth.sample_rate_hz);
-  audio.channels = 1;
-  audio.samples = music::render(notes, synth);
-  io::write_wav(
-      add(".wav",
-          music::resolved_voice(synth) == music::Voice::kFluidsynth
-              ? "rendered by FluidSynth"
-              : "rendered by the built-in piano voice"),
-      audio);
+  audio.sample_rate_hz = static_cast<int>(kSampleRateHz);
+  audio.samples.assign(
+      sound.const_data_ptr<float>(), sound.const_data_ptr<float>() + sound.numel());
+  const char* voice = "rendered by the built-in piano voice";
+  if (output.sound.defined()) {
+    voice = "PerfNet's spectrogram, refined, by Griffin-Lim";
+  } else if (music::resolved_voice({}) == music::Voice::kFluidsynth) {
+    voice = "rendered by FluidSynth";
+  }
+  io::write_wav(add(".wav", voice), audio);
 
   std::vector<RollPanel> panels;
   panels.push_back({"What the video shows (Video2Roll, probabilities)", output.probabilities});
@@ -164,11 +181,11 @@ std::vector<Artifact> write_performance(
   const torch::Tensor decided = output.roll.to(torch::kFloat32);
   if (const std::string truth = option(request, "truth"); !truth.empty()) {
     panels.push_back(
-        {"Notes against the truth", decided, truth_roll(truth, range, output.roll.size(0))});
+        {"Notes against the truth", decided, truth_roll(truth, input.keys, output.roll.size(0))});
   } else {
     panels.push_back({"Notes", decided});
   }
-  draw_rolls(panels, range.low_pitch(), kFps).save_png(add(".png", "piano rolls"));
+  draw_rolls(panels, input.keys.low_pitch(), kFps).save_png(add(".png", "piano rolls"));
 
   io::mux_audio(request.input, audio, add(".mp4", "the video with its new sound"));
   return artifacts;

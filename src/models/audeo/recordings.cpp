@@ -7,11 +7,16 @@
 MMI_DEFINE_REGISTRY(mmi::models::audeo::Recordings)
 
 namespace mmi::models::audeo {
+
 namespace {
 
 constexpr std::int64_t kEdge = 2;  // frames without a complete stack at each end
 
 }  // namespace
+
+torch::Tensor Recording::audio() const {
+  throw DataError(name() + ": this recording has no sound");
+}
 
 std::array<std::int64_t, 5> stack_indices(std::int64_t t, std::int64_t frames) {
   if (t < kEdge) {

@@ -28,14 +28,14 @@ torch::Tensor shuffled_frames(const torch::Tensor& truth, Rng& rng) {
   return truth.index_select(0, torch::tensor(order));
 }
 
-torch::Tensor repair_rule(const torch::Tensor& roll, int low_pitch) {
+torch::Tensor repair_rule(const torch::Tensor& roll, int low_pitch, bool cut) {
   const torch::Tensor held = roll.to(torch::kUInt8).contiguous();
   torch::Tensor sounding = torch::zeros_like(held);
   const auto in = held.accessor<std::uint8_t, 2>();
   auto out = sounding.accessor<std::uint8_t, 2>();
   const std::int64_t frames = held.size(0);
   for (std::int64_t key = 0; key < held.size(1); ++key) {
-    const std::int64_t audible = audible_frames(low_pitch + static_cast<int>(key));
+    const std::int64_t audible = cut ? audible_frames(low_pitch + static_cast<int>(key)) : frames;
     for (std::int64_t start = 0; start < frames;) {
       if (!in[start][key]) {
         ++start;

@@ -1,10 +1,15 @@
 #include "mmi/models/audeo/baseline.h"
 #include "mmi/models/audeo/frame_model.h"
+#include "mmi/models/audeo/identification_task.h"
+#include "mmi/models/audeo/perfnet_task.h"
+#include "mmi/models/audeo/reference_task.h"
+#include "mmi/models/audeo/refinement_task.h"
 #include "mmi/models/audeo/roll2midi_task.h"
 #include "mmi/models/audeo/video2roll.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "models/audeo/encoder_head.h"
 #include "models/audeo/folder_recordings.h"
+#include "models/audeo/identification_tools.h"
 #include "models/audeo/world_recordings.h"
 
 MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
@@ -40,6 +45,7 @@ void register_audeo() {
       });
   register_world_recordings();
   register_folder_recordings();
+  register_identification_tools();
   auto& tasks = Registry<Task>::get();
   tasks.add<Video2RollTaskConfig>(
       "audeo/video2roll",
@@ -52,6 +58,30 @@ void register_audeo() {
       "estimated roll to the notes that sound",
       [](const Roll2MidiTaskConfig& config, const Task::BuildArgs& args) {
         return std::make_shared<Roll2MidiTask>(config, args);
+      });
+  tasks.add<ReferenceTaskConfig>(
+      "audeo/reference",
+      "rolls by rule, between which the models lie",
+      [](const ReferenceTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<ReferenceTask>(config, args);
+      });
+  tasks.add<IdentificationTaskConfig>(
+      "audeo/identification",
+      "is the music recognised as the work it is?",
+      [](const IdentificationTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<IdentificationTask>(config, args);
+      });
+  tasks.add<PerfNetTaskConfig>(
+      "audeo/perfnet",
+      "notes to the spectrogram of their sound",
+      [](const PerfNetTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<PerfNetTask>(config, args);
+      });
+  tasks.add<RefinementTaskConfig>(
+      "audeo/refinement",
+      "silent keyboard video to sound, by PerfNet and a refinement",
+      [](const RefinementTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<RefinementTask>(config, args);
       });
 }
 

@@ -253,14 +253,20 @@ void Roll2MidiTask::restore(const std::map<std::string, double>& calibration) {
   }
 }
 
-std::vector<Artifact> Roll2MidiTask::generate(const GenerateRequest& request) {
-  const Video2RollTaskConfig& first = video2roll_->config();
-  const auto clip = read_clip(request, first.height, first.width);
+Performer::Format Roll2MidiTask::input_format() const {
+  return video2roll_->input_format();
+}
+
+PerformanceOutput Roll2MidiTask::perform(const Recording& recording) {
   PerformanceOutput output;
-  output.probabilities = video2roll_->predict(*clip);
+  output.probabilities = video2roll_->predict(recording);
   output.refined = refine(output.probabilities);
   output.roll = output.refined >= threshold_;
-  return write_performance(output, first.range(), request);
+  return output;
+}
+
+std::vector<Artifact> Roll2MidiTask::generate(const GenerateRequest& request) {
+  return perform_clip(*this, request);
 }
 
 std::string Roll2MidiTask::data_fingerprint() const {

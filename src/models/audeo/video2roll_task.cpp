@@ -250,12 +250,19 @@ void Video2RollTask::restore(const std::map<std::string, double>& calibration) {
   }
 }
 
-std::vector<Artifact> Video2RollTask::generate(const GenerateRequest& request) {
-  const auto clip = read_clip(request, config_.height, config_.width);
+Performer::Format Video2RollTask::input_format() const {
+  return {config_.height, config_.width, config_.range()};
+}
+
+PerformanceOutput Video2RollTask::perform(const Recording& recording) {
   PerformanceOutput output;
-  output.probabilities = predict(*clip);
+  output.probabilities = predict(recording);
   output.roll = output.probabilities >= threshold_;
-  return write_performance(output, config_.range(), request);
+  return output;
+}
+
+std::vector<Artifact> Video2RollTask::generate(const GenerateRequest& request) {
+  return perform_clip(*this, request);
 }
 
 std::string Video2RollTask::data_fingerprint() const {

@@ -10,6 +10,7 @@
 #include "mmi/base/errors.h"
 #include "mmi/base/progress.h"
 #include "mmi/models/audeo/clip.h"
+#include "mmi/music/synth.h"
 #include "mmi/worlds/piano/renderer.h"
 
 namespace mmi::models::audeo {
@@ -23,20 +24,14 @@ torch::Tensor roll_tensor(const std::vector<std::uint8_t>& roll, std::int64_t fr
       .clone();
 }
 
-/// Renders all frames when made; small sizes fit in memory and are read many times.
-class RenderedRecording : public Recording {
+/// A played piece without its pictures.
+class PieceRecording : public Recording {
  public:
-  RenderedRecording(const piano::Piece& piece, const piano::RenderConfig& size)
+  explicit PieceRecording(const piano::Piece& piece)
       : name_(piece.spec.name),
-        frame_bytes_(static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height)),
         labels_(roll_tensor(piece.pseudo, piece.frames)),
         held_(roll_tensor(piece.vision, piece.frames)),
-        pixels_(frame_bytes_ * static_cast<std::size_t>(piece.frames)) {
-    piano::Renderer renderer(piece, size);
-    for (std::int64_t t = 0; t < piece.frames; ++t) {
-      renderer.render(t, pixels_.data() + static_cast<std::size_t>(t) * frame_bytes_);
-    }
-  }
+        notes_(piece.notes) {}
 
   const std::string& name() const override {
     return name_;
@@ -44,11 +39,6 @@ class RenderedRecording : public Recording {
 
   std::int64_t frames() const override {
     return labels_.size(0);
-  }
-
-  void read(std::int64_t t, std::uint8_t* out) const override {
-    const std::uint8_t* from = pixels_.data() + static_cast<std::size_t>(t) * frame_bytes_;
-    std::copy(from, from + frame_bytes_, out);
   }
 
   torch::Tensor labels() const override {
@@ -59,30 +49,49 @@ class RenderedRecording : public Recording {
     return held_;
   }
 
+  /// The performance with its velocities.
+  torch::Tensor audio() const override {
+    music::SynthConfig synth;
+    synth.sample_rate_hz = kSampleRateHz;
+    synth.duration_s = static_cast<double>(frames()) / kFps;
+    return torch::tensor(music::render(notes_, synth));
+  }
+
  private:
   std::string name_;
-  std::size_t frame_bytes_;
   torch::Tensor labels_;
   torch::Tensor held_;
+  music::Notes notes_;
+};
+
+/// Renders all frames when made; small sizes fit in memory and are read many times.
+class RenderedRecording : public PieceRecording {
+ public:
+  RenderedRecording(const piano::Piece& piece, const piano::RenderConfig& size)
+      : PieceRecording(piece),
+        frame_bytes_(static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height)),
+        pixels_(frame_bytes_ * static_cast<std::size_t>(piece.frames)) {
+    piano::Renderer renderer(piece, size);
+    for (std::int64_t t = 0; t < piece.frames; ++t) {
+      renderer.render(t, pixels_.data() + static_cast<std::size_t>(t) * frame_bytes_);
+    }
+  }
+
+  void read(std::int64_t t, std::uint8_t* out) const override {
+    const std::uint8_t* from = pixels_.data() + static_cast<std::size_t>(t) * frame_bytes_;
+    std::copy(from, from + frame_bytes_, out);
+  }
+
+ private:
+  std::size_t frame_bytes_;
   std::vector<std::uint8_t> pixels_;
 };
 
 /// Renders at every read: for sizes at which a split would not fit in memory.
-class LazyRecording : public Recording {
+class LazyRecording : public PieceRecording {
  public:
   LazyRecording(piano::Piece piece, const piano::RenderConfig& size)
-      : piece_(std::move(piece)),
-        size_(size),
-        labels_(roll_tensor(piece_.pseudo, piece_.frames)),
-        held_(roll_tensor(piece_.vision, piece_.frames)) {}
-
-  const std::string& name() const override {
-    return piece_.spec.name;
-  }
-
-  std::int64_t frames() const override {
-    return piece_.frames;
-  }
+      : PieceRecording(piece), piece_(std::move(piece)), size_(size) {}
 
   void read(std::int64_t t, std::uint8_t* out) const override {
     std::unique_ptr<piano::Renderer> renderer;
@@ -101,19 +110,9 @@ class LazyRecording : public Recording {
     idle_.push_back(std::move(renderer));
   }
 
-  torch::Tensor labels() const override {
-    return labels_;
-  }
-
-  torch::Tensor held() const override {
-    return held_;
-  }
-
  private:
   piano::Piece piece_;
   piano::RenderConfig size_;
-  torch::Tensor labels_;
-  torch::Tensor held_;
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<piano::Renderer>> idle_;
 };
@@ -199,6 +198,16 @@ const config::Schema& WorldRecordingsConfig::schema() {
           .field("train_pieces", &WorldRecordingsConfig::train_pieces, "", config::at_least(1))
           .field("valid_pieces", &WorldRecordingsConfig::valid_pieces, "", config::at_least(1))
           .field("test_pieces", &WorldRecordingsConfig::test_pieces, "", config::at_least(1))
+          .field(
+              "variant_pieces",
+              &WorldRecordingsConfig::variant_pieces,
+              "train pieces played again by someone else (split \"variant\")",
+              config::at_least(0))
+          .field(
+              "unseen_pieces",
+              &WorldRecordingsConfig::unseen_pieces,
+              "in styles that are not trained on (split \"unseen\")",
+              config::at_least(0))
           .field("duration_s", &WorldRecordingsConfig::duration_s, "per piece", config::above(1))
           .field("hard", &WorldRecordingsConfig::hard, "sound decays fast and has a long tail")
           .field(
@@ -219,7 +228,8 @@ std::vector<piano::PieceSpec> world_pieces(const WorldRecordingsConfig& config) 
   counts.train = config.train_pieces;
   counts.val = config.valid_pieces;
   counts.test = config.test_pieces;
-  counts.variant = std::min(counts.variant, config.train_pieces);
+  counts.variant = std::min(config.variant_pieces, config.train_pieces);
+  counts.unseen = config.unseen_pieces;
   std::vector<piano::PieceSpec> specs = piano::list_pieces(
       config.seed,
       counts,

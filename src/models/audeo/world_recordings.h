@@ -15,6 +15,8 @@ struct WorldRecordingsConfig {
   int train_pieces = 12;
   int valid_pieces = 2;
   int test_pieces = 3;
+  int variant_pieces = 4;
+  int unseen_pieces = 4;
   double duration_s = 60;
   bool hard = true;
   bool one_studio = false;  ///< one camera, light and keyboard for all pieces

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "../../support/oracle.h"
+#include "mmi/models/audeo/perfnet.h"
 #include "mmi/models/audeo/roll2midi.h"
 #include "mmi/models/audeo/video2roll.h"
 
@@ -69,6 +70,21 @@ void check_discriminator(torch::Dtype dtype, Tolerance tolerance) {
   expected.expect("patch", a.patch, tolerance.output);
 }
 
+void check_perfnet(torch::Dtype dtype, Tolerance tolerance) {
+  torch::NoGradGuard no_grad;
+  const auto expected = oracle("perfnet");
+  PerfNet net({});
+  ASSERT_NO_FATAL_FAILURE(prepare(net, expected, dtype));
+  const auto a =
+      net.activations(expected.input("score").to(dtype), expected.input("onoff").to(dtype));
+  expected.expect("down4", a.down[4], tolerance.intermediate);
+  expected.expect("cond2", a.onoff[1], tolerance.intermediate);
+  expected.expect("up0", a.up[0], tolerance.intermediate);
+  expected.expect("up3", a.up[3], tolerance.intermediate);
+  expected.expect("mbr4", a.bands[3], tolerance.intermediate);
+  expected.expect("spectrogram", a.spectrogram, tolerance.output);
+}
+
 TEST(FillRule, GivesThePublishedTestValues) {
   const auto u = testing::rule_u01("input:frames", 3);
   EXPECT_EQ(u[0].item<float>(), 0.36271965503692627F);
@@ -107,6 +123,10 @@ TEST(Roll2MidiParity, DiscriminatorEqualsTheOfficialNetworkInFloat32) {
 
 TEST(Roll2MidiParity, DiscriminatorEqualsTheOfficialNetworkInFloat64) {
   check_discriminator(torch::kDouble, {1e-10, 1e-10});
+}
+
+TEST(PerfNetParity, EqualsTheOfficialNetworkInFloat32) {
+  check_perfnet(torch::kFloat, {5e-5, 5e-5});
 }
 
 }  // namespace

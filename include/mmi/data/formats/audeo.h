@@ -14,6 +14,7 @@
 /// writer:
 ///   input_images/{training,testing}/<video>/frame<N>.jpg   keyboard crops; N is not zero padded
 ///   labels/{training,testing}/<video>.npz                  key velocities per frame
+///   audio/{training,testing}/<video>.wav                   the sound of the video (our addition)
 ///   midi/{training,testing}/<video>/<a>-<b>.npz            `midi` (<=50, 88), frames a..b-1
 ///   estimate_Roll/{...}/<video>/<a>-<b>.npz                `logit`, `roll` (<=50, 88)
 ///   Roll2Midi_results/{...}/<video>/<a>-<b>.npz            `midi` (<=50, keys of the range)
@@ -67,6 +68,9 @@ class MMI_API AudeoLayout {
 
   /// Frames that have both a still and a label.
   AudeoVideo video(const std::string& split, const std::string& name) const;
+
+  /// The sound of a video, from its frame 0 on; the file need not exist.
+  std::filesystem::path audio(const std::string& split, const std::string& video) const;
 
   /// Segments of `folder` ("midi", "estimate_Roll", "Roll2Midi_results") in order of frames.
   std::vector<AudeoSegment> segments(

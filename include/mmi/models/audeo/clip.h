@@ -33,7 +33,7 @@ MMI_API music::Notes heard_notes(const worlds::piano::Piece& piece);
 MMI_API std::optional<std::uint64_t> studio_seed(const config::Component<Recordings>& recordings);
 
 /// Writes recordings in the published layout: "train" and "valid" into training/, "test" into
-/// testing/, JPEG stills of `height` x `width`, labels, 50-frame rolls.
+/// testing/, JPEG stills of `height` x `width`, sound, labels, 50-frame rolls.
 MMI_API void write_layout(
     const Recordings& recordings,
     std::int64_t height,

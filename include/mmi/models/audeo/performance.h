@@ -17,17 +17,38 @@ struct PerformanceOutput {
   torch::Tensor probabilities;  ///< Video2Roll, (F,K) in [0, 1]
   torch::Tensor refined;        ///< Roll2Midi, (F,K) in [0, 1]; undefined without that stage
   torch::Tensor roll;           ///< the decision, (F,K) bool
+  torch::Tensor sound;          ///< (N) at 16 kHz; undefined: the synthesiser plays the roll
 };
+
+/// A task that watches a keyboard and plays: stage A alone, with stage B, with PerfNet.
+class MMI_API Performer {
+ public:
+  /// What it takes: pictures of this size, and the keys that it knows.
+  struct Format {
+    std::int64_t height = 0;
+    std::int64_t width = 0;
+    KeyRange keys;
+  };
+
+  virtual ~Performer() = default;
+  virtual Format input_format() const = 0;
+  virtual PerformanceOutput perform(const Recording& recording) = 0;
+};
+
+/// What `output` sounds like: its own sound, or the synthesiser's with General MIDI program
+/// `program`, as long as the roll. (N) float32 at 16 kHz.
+MMI_API torch::Tensor sound_of(
+    const PerformanceOutput& output, const KeyRange& keys, int program = 0);
 
 /// Reads a video as a recording: `crop` option (x1,y1,x2,y2 in source pixels; default: the whole
 /// picture is the keyboard), gray, 25 fps, resized. Throws DataError for what is not a video.
 MMI_API std::shared_ptr<const Recording> read_clip(
     const GenerateRequest& request, std::int64_t height, std::int64_t width);
 
-/// Writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth` option, a MIDI file, the truth too)
-/// and `.mp4` (the input with the new sound). `program` option: General MIDI instrument.
-MMI_API std::vector<Artifact> write_performance(
-    const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request);
+/// Reads the clip, performs it and writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth`
+/// option, a MIDI file, the truth too) and `.mp4` (the input with the new sound). `program` option:
+/// General MIDI instrument; ConfigError when the performer brings its own sound.
+MMI_API std::vector<Artifact> perform_clip(Performer& performer, const GenerateRequest& request);
 
 /// Adds precision, recall, accuracy and f1 by the official per-frame averages (spec §6), in
 /// percent. predicted, truth (F,K) 0/1.

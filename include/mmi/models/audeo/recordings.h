@@ -17,6 +17,7 @@ namespace mmi::models::audeo {
 inline constexpr std::int64_t kPianoKeys = 88;
 inline constexpr int kLowestPitch = 21;
 inline constexpr double kFps = 25;
+inline constexpr std::int64_t kSampleRateHz = 16000;
 
 /// Keys that a model is trained on, as indices 0..87 (0 = MIDI 21). The published range is 15..65 =
 /// MIDI 36..86 = 51 keys.
@@ -50,6 +51,10 @@ class MMI_API Recording {
   virtual torch::Tensor held() const {
     return {};
   }
+
+  /// What the microphone recorded, (N) float32 at 16 kHz, from the first frame on. DataError for
+  /// recordings without sound.
+  virtual torch::Tensor audio() const;
 };
 
 using RecordingList = std::vector<std::shared_ptr<const Recording>>;

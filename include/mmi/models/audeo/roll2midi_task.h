@@ -10,6 +10,7 @@
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
 #include "mmi/data/loader.h"
+#include "mmi/models/audeo/performance.h"
 #include "mmi/models/audeo/roll2midi.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "mmi/task/task.h"
@@ -39,7 +40,7 @@ struct MMI_API Roll2MidiTaskConfig {
 
 /// Stage B of Audeo (thesis 3.2.2, spec §3.3, §3.4, §4): repairs Video2Roll's probabilities with a
 /// conditional GAN over windows of 4 s. Needs `video2roll`.
-class MMI_API Roll2MidiTask : public Task {
+class MMI_API Roll2MidiTask : public Task, public Performer {
  public:
   Roll2MidiTask(const Roll2MidiTaskConfig& config, const BuildArgs& args);
 
@@ -53,6 +54,8 @@ class MMI_API Roll2MidiTask : public Task {
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;
   std::vector<Artifact> generate(const GenerateRequest& request) override;
+  Format input_format() const override;
+  PerformanceOutput perform(const Recording& recording) override;
   std::string data_fingerprint() const override;
 
   /// Refines a roll of any length: (F,K) probabilities → (F,K) in (0, 1). Windows do not overlap;

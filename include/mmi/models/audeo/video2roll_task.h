@@ -48,7 +48,7 @@ struct MMI_API Video2RollTaskConfig {
 
 /// Stage A of Audeo (thesis 3.2.1, spec §3.1, §4): five gray keyboard crops → keys that sound at
 /// the middle one. Also trains the ResNet baselines and any encoder (`model.name`).
-class MMI_API Video2RollTask : public Task {
+class MMI_API Video2RollTask : public Task, public Performer {
  public:
   Video2RollTask(const Video2RollTaskConfig& config, const BuildArgs& args);
 
@@ -63,6 +63,8 @@ class MMI_API Video2RollTask : public Task {
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;
   std::vector<Artifact> generate(const GenerateRequest& request) override;
+  Format input_format() const override;
+  PerformanceOutput perform(const Recording& recording) override;
   std::string data_fingerprint() const override;
 
   /// Key probabilities (F,K) float32 of every frame, edges by the published inference rule.
