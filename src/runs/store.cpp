@@ -253,7 +253,6 @@ std::shared_ptr<Run> Store::train(const Stage& stage, const TrainOptions& option
   const auto run = prepare(stage, parents);
   RunInfo& info = run->info;
   if (run->task->phases().empty()) {
-    log::info("{} trains nothing of its own", info.task);
     info.path.clear();
     info.finished = true;
     return run;

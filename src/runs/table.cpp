@@ -38,8 +38,10 @@ std::vector<std::string> settings_of(
   std::vector<std::string> settings = row.overrides;
   if (!options.data.empty()) {
     for (std::string text : row.data) {
-      if (const auto at = text.find("{data}"); at != std::string::npos) {
-        text.replace(at, 6, fs::absolute(options.data).string());
+      const std::string folder = fs::absolute(options.data).string();
+      for (auto at = text.find("{data}"); at != std::string::npos;
+           at = text.find("{data}", at + folder.size())) {
+        text.replace(at, 6, folder);
       }
       settings.push_back(text);
     }
@@ -214,12 +216,10 @@ void add_scores(const TableConfig& table, const Task::ItemMetrics& items, RowRes
         }
       }
     }
-    MMI_CHECK(
-        ConfigError,
-        count > 0,
-        "row {}: its task gives no score \"{}\"",
-        row.config.name,
-        column.metric);
+    if (count == 0) {
+      row.items.erase(column.metric);  // a column that is not about this row
+      continue;
+    }
     MMI_CHECK(
         DataError,
         std::ranges::all_of(
@@ -228,6 +228,11 @@ void add_scores(const TableConfig& table, const Task::ItemMetrics& items, RowRes
         row.config.name,
         column.metric);
   }
+  MMI_CHECK(
+      ConfigError,
+      !row.items.empty(),
+      "row {}: its task gives none of the table's scores",
+      row.config.name);
 }
 
 metrics::ItemScores shifted(metrics::ItemScores scores, double factor, double shift) {
@@ -268,8 +273,9 @@ OrderingResult judge(
     const OrderingConfig& claim, const TableConfig& table, const std::vector<RowResult>& rows) {
   const auto column = std::ranges::find(table.columns, claim.metric, &ColumnConfig::metric);
   const auto row = [&](const std::string& name) -> const RowResult* {
-    const auto found = std::ranges::find_if(
-        rows, [&](const RowResult& r) { return r.config.name == name && !r.items.empty(); });
+    const auto found = std::ranges::find_if(rows, [&](const RowResult& r) {
+      return r.config.name == name && r.items.contains(claim.metric);
+    });
     return found == rows.end() ? nullptr : &*found;
   };
   OrderingResult result;
@@ -314,7 +320,7 @@ TableResult make_table(const TableFile& table, Store& store, const TableOptions&
         name);
   }
   const auto is_run = [&](const RowConfig& row) {
-    return row.status == RowStatus::kRun &&
+    return row.status == RowStatus::kRun && (options.data.empty() || !row.world_only) &&
            (options.rows.empty() ||
             std::ranges::find(options.rows, row.name) != options.rows.end());
   };

@@ -45,6 +45,10 @@ const config::Schema& RowConfig::schema() {
               &RowConfig::calibration,
               "fixed instead of what the run calibrated, for example a threshold")
           .field("paper", &RowConfig::paper, "published figures by metric")
+          .field(
+              "world_only",
+              &RowConfig::world_only,
+              "left out with --data: it needs a truth that only a procedural world has")
           .field("note", &RowConfig::note, "small print");
   return made;
 }

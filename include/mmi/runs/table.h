@@ -38,6 +38,7 @@ struct MMI_API RowConfig {
   std::vector<std::string> data;              ///< with a real dataset; "{data}" is its folder
   std::map<std::string, double> calibration;  ///< instead of what the run calibrated
   std::map<std::string, double> paper;        ///< metric → published figure
+  bool world_only = false;                    ///< needs a truth that no real dataset has
   std::string note;
 
   static const config::Schema& schema();
