@@ -15,6 +15,17 @@
 namespace mmi::models::audeo {
 namespace {
 
+torch::Tensor truth_roll(const std::string& midi, const KeyRange& range, std::int64_t frames) {
+  music::RollConfig config;
+  config.fps = kFps;
+  config.frames = frames;
+  config.low_pitch = range.low_pitch();
+  config.keys = static_cast<int>(range.count());
+  return music::notes_to_roll(music::read_notes(midi), config);
+}
+
+}  // namespace
+
 int parse_program(const std::string& text) {
   if (text.empty()) {
     return 0;
@@ -31,17 +42,6 @@ int parse_program(const std::string& text) {
   }
   return music::gm_program(text);
 }
-
-torch::Tensor truth_roll(const std::string& midi, const KeyRange& range, std::int64_t frames) {
-  music::RollConfig config;
-  config.fps = kFps;
-  config.frames = frames;
-  config.low_pitch = range.low_pitch();
-  config.keys = static_cast<int>(range.count());
-  return music::notes_to_roll(music::read_notes(midi), config);
-}
-
-}  // namespace
 
 std::vector<Artifact> write_performance(
     const PerformanceOutput& output, const KeyRange& range, const GenerateRequest& request) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "mmi/base/errors.h"
@@ -63,15 +64,22 @@ io::CropBox parse_crop(const std::string& text) {
   return {sides[0], sides[1], sides[2], sides[3]};
 }
 
-std::vector<io::Image> spread_frames(const std::filesystem::path& video, io::OnError on_error) {
+std::vector<io::Image> spread_frames(
+    const std::filesystem::path& video, io::OnError on_error, const Stretch& stretch) {
   io::VideoOptions options;
   options.color = io::Color::kGray;
   options.on_error = on_error;
   io::VideoReader reader(video, options);
+  const auto at = [&](double time_s) {
+    const auto frame = static_cast<std::int64_t>(time_s * reader.fps());
+    return std::clamp<std::int64_t>(frame, 0, reader.frame_count());
+  };
+  const std::int64_t first = at(stretch.start_s);
+  const std::int64_t count = (stretch.end_s > 0 ? at(stretch.end_s) : reader.frame_count()) - first;
   std::vector<io::Image> frames;
   io::VideoFrame frame;
-  for (int i = 0; i < kLookedAt; ++i) {
-    reader.seek_frame((2 * i + 1) * reader.frame_count() / (2 * kLookedAt));
+  for (int i = 0; i < kLookedAt && count > 0; ++i) {
+    reader.seek_frame(first + (2 * i + 1) * count / (2 * kLookedAt));
     if (reader.next(frame) && frame.valid) {
       frames.push_back({frame.height, frame.width, 1, frame.data});
     }
@@ -87,7 +95,10 @@ std::string option(const GenerateRequest& request, const std::string& name) {
 }
 
 std::optional<io::CropBox> choose_crop(
-    const std::filesystem::path& video, const std::string& crop, io::OnError on_error) {
+    const std::filesystem::path& video,
+    const std::string& crop,
+    io::OnError on_error,
+    const Stretch& stretch) {
   if (crop == "none") {
     return std::nullopt;
   }
@@ -103,7 +114,7 @@ std::optional<io::CropBox> choose_crop(
         info.height);
     return std::nullopt;
   }
-  const KeyboardBox box = find_keyboard(spread_frames(video, on_error), video.string());
+  const KeyboardBox box = find_keyboard(spread_frames(video, on_error, stretch), video.string());
   log::info(
       "{}: keyboard found at {},{},{},{} (confidence {:.2f})",
       video.string(),

@@ -5,6 +5,7 @@
 #include "mmi/models/audeo/video2roll_task.h"
 #include "models/audeo/encoder_head.h"
 #include "models/audeo/folder_recordings.h"
+#include "models/audeo/tools.h"
 #include "models/audeo/world_recordings.h"
 
 MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
@@ -40,6 +41,7 @@ void register_audeo() {
       });
   register_world_recordings();
   register_folder_recordings();
+  register_tools();
   auto& tasks = Registry<Task>::get();
   tasks.add<Video2RollTaskConfig>(
       "audeo/video2roll",
