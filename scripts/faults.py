@@ -394,7 +394,8 @@ def bad_files(report: Report, root: Path, run_folder: Path) -> None:
             report.case("matrix", f"{name}.mp4 leaves nothing", ["files are left"])
     midi = root / "bad.mid"
     midi.write_bytes(b"MThd\x00\x00\x00\x06\x00\x01\xff\xff\x01\xe0MTrk\x7f\xff\xff\xff")
-    done = run(MMI, "generate", run_folder, "--input", clip, "--out", root / "p", "--truth", midi)
+    request = ("--input", clip, "--crop", "none", "--out", root / "p")
+    done = run(MMI, "generate", run_folder, *request, "--truth", midi)
     expect(report, "MIDI with an absurd track length", done, 3, str(midi))
     done = run(MMI, "generate", run_folder, "--input", clip, "--crop", "0,0,9999,10")
     expect(report, "crop outside the picture", done, 2, "9999")

@@ -166,9 +166,11 @@ class Task:
     ) -> Artifacts:
         """Writes `out`.mid, `out`.wav and so on for one input; a notebook plays the result.
 
-        `crop`: x1, y1, x2, y2 in pixels of the input (default: all of it); `program`: General MIDI
-        number or name; `truth`: a MIDI file to compare with; `on_error`: "pad" lets the last good
-        frame stand in for damaged ones of the input; others are the task's own.
+        `crop`: x1, y1, x2, y2 in pixels of the input, "none" for all of it, or "auto" (default),
+        which looks for the keyboard and takes all of a picture that is a keyboard crop already
+        (7.5 times as wide as high, or more); `program`: General MIDI number or name; `truth`: a
+        MIDI file to compare with; `on_error`: "pad" lets the last good frame stand in for damaged
+        ones of the input; others are the task's own.
         """
         texts = {name: str(value) for name, value in options.items()}
         if on_error != "raise":

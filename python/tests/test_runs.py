@@ -145,6 +145,8 @@ def test_generate_writes_files_that_a_notebook_plays(
     assert page.count("<figure>") == len(files)
     with pytest.raises(mmi.ConfigError, match="--crop"):
         trained.generate(clip, tmp_path / "x", crop=(1, 2))
+    with pytest.raises(mmi.DataError, match="clip.mp4: no complete piano keyboard"):
+        trained.generate(clip, tmp_path / "x")
     with pytest.raises(mmi.DataError, match="nothing.mp4"):
         trained.generate(tmp_path / "nothing.mp4", tmp_path / "x")
 
@@ -156,8 +158,8 @@ def test_generate_from_a_damaged_clip(trained: mmi.Run, clip: Path, tmp_path: Pa
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(data)
     with pytest.raises(mmi.DataError, match="damaged.mp4.* on_error skip or pad"):
-        trained.generate(damaged, tmp_path / "x")
-    files = trained.generate(damaged, tmp_path / "padded", on_error="pad")
+        trained.generate(damaged, tmp_path / "x", crop="none")
+    files = trained.generate(damaged, tmp_path / "padded", crop="none", on_error="pad")
     assert files.find(".mid").path.exists()
     with pytest.raises(mmi.ConfigError, match="--on-error must be raise or pad"):
         trained.generate(damaged, tmp_path / "x", on_error="hope")

@@ -53,9 +53,10 @@ constexpr std::array kGenerateFlags = {
         "Files are named STEM.mid, STEM.wav, … Default: in the run's samples folder."},
     Flag{
         "--crop",
-        "x1,y1,x2,y2",
-        "The region of the frame that matters (for a piano: its keyboard), in pixels of the "
-        "input."},
+        "auto|none|x1,y1,x2,y2",
+        "The region of the frame that matters (for a piano: its keyboard), in pixels of the input; "
+        "none: all of it. Default: auto, which looks for the keyboard, and takes all of a picture "
+        "that is a keyboard crop already (7.5 times as wide as high, or more)"},
     Flag{
         "--program",
         "NAME",

@@ -122,6 +122,18 @@ TEST_F(AudeoFolder, GivesBackWhatWasWritten) {
   EXPECT_TRUE(torch::equal(join_segments(roll, kVideo), formula(0).to(torch::kLong)));
 }
 
+TEST_F(AudeoFolder, GivesBackNotesAndSound) {
+  const AudeoLayout layout(root_);
+  const music::Notes notes = {{0.04, 0.4, 60, 100}, {0.4, 1.0, 64, 70}};
+  layout.write_transcription(kVideo, notes);
+  EXPECT_TRUE(fs::exists(root_ / "OF_midi_files" / (kVideo + ".mid")));
+  EXPECT_EQ(layout.transcription(kVideo), notes);
+  layout.write_sound(kVideo, {16000, 1, {0, 0.5F, -0.5F, 0.25F}});
+  EXPECT_TRUE(fs::exists(root_ / "Midi_Synth" / (kVideo + ".wav")));
+  EXPECT_EQ(layout.sound(kVideo).samples, (std::vector<float>{0, 0.5F, -0.5F, 0.25F}));
+  EXPECT_NE(error_of([&] { layout.sound("other"); }).find("other.wav"), std::string::npos);
+}
+
 #ifdef MMI_WITH_MEDIA
 TEST(AudeoLayout, ReadsStillsThatPythonWrote) {
   for (const auto& frame : published().frames("testing", kVideo)) {

@@ -15,6 +15,7 @@
 #include "mmi/base/files.h"
 #include "mmi/io/image.h"
 #include "mmi/io/npy.h"
+#include "mmi/music/midi.h"
 #include "mmi/tensor/array.h"
 
 namespace mmi::data::formats {
@@ -310,6 +311,24 @@ void AudeoLayout::write_segments(
     }
     io::write_npz(place / format("{}-{}.npz", first + begin, first + end), parts);
   }
+}
+
+music::Notes AudeoLayout::transcription(const std::string& video) const {
+  return music::read_notes(root_ / "OF_midi_files" / (video + ".mid"));
+}
+
+io::Audio AudeoLayout::sound(const std::string& video) const {
+  return io::read_audio(root_ / "Midi_Synth" / (video + ".wav"));
+}
+
+void AudeoLayout::write_transcription(const std::string& video, const music::Notes& notes) const {
+  mmi::create_directories(root_ / "OF_midi_files");
+  music::write_notes(root_ / "OF_midi_files" / (video + ".mid"), notes);
+}
+
+void AudeoLayout::write_sound(const std::string& video, const io::Audio& audio) const {
+  mmi::create_directories(root_ / "Midi_Synth");
+  io::write_wav(root_ / "Midi_Synth" / (video + ".wav"), audio);
 }
 
 torch::Tensor read_frame(const AudeoFrame& frame) {

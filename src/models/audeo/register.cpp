@@ -10,6 +10,7 @@
 #include "models/audeo/encoder_head.h"
 #include "models/audeo/folder_recordings.h"
 #include "models/audeo/identification_tools.h"
+#include "models/audeo/tools.h"
 #include "models/audeo/world_recordings.h"
 
 MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
@@ -46,6 +47,7 @@ void register_audeo() {
   register_world_recordings();
   register_folder_recordings();
   register_identification_tools();
+  register_tools();
   auto& tasks = Registry<Task>::get();
   tasks.add<Video2RollTaskConfig>(
       "audeo/video2roll",

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/io/audio.h"
+#include "mmi/music/note.h"
 
 /// The on-disk layout that the Audeo authors published (github.com/shlizee/Audeo), reader and
 /// writer:
@@ -18,6 +20,8 @@
 ///   midi/{training,testing}/<video>/<a>-<b>.npz            `midi` (<=50, 88), frames a..b-1
 ///   estimate_Roll/{...}/<video>/<a>-<b>.npz                `logit`, `roll` (<=50, 88)
 ///   Roll2Midi_results/{...}/<video>/<a>-<b>.npz            `midi` (<=50, keys of the range)
+///   OF_midi_files/<video>.mid                              notes transcribed from the sound
+///   Midi_Synth/<video>.wav                                 rendered sound
 /// Published labels are pickles, which run code when read; we read and write their twin of the same
 /// stem: an .npz with `frame` (N) int64 and `label` (N, 88) float32.
 namespace mmi::data::formats {
@@ -79,6 +83,12 @@ class MMI_API AudeoLayout {
       const std::string& video,
       const std::string& key) const;
 
+  /// Notes of OF_midi_files/<video>.mid.
+  music::Notes transcription(const std::string& video) const;
+
+  /// Sound of Midi_Synth/<video>.wav.
+  io::Audio sound(const std::string& video) const;
+
   // ---- writing (folders are made, files replaced atomically)
 
   /// image (H, W) uint8 gray.
@@ -100,6 +110,9 @@ class MMI_API AudeoLayout {
       const std::string& video,
       std::int64_t first,
       const std::vector<std::pair<std::string, torch::Tensor>>& arrays) const;
+
+  void write_transcription(const std::string& video, const music::Notes& notes) const;
+  void write_sound(const std::string& video, const io::Audio& audio) const;
 
   const std::filesystem::path& root() const {
     return root_;
