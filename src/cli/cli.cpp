@@ -36,6 +36,7 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
     {"table", run_table},
     {"audeo", run_tool},
     {"quickstart", run_quickstart},
+    {"demo", run_demo},
 };
 
 void on_signal(int number) {

@@ -53,6 +53,7 @@ int run_info(const Command& command);
 int run_data(const Command& command);
 int run_table(const Command& command);
 int run_tool(const Command& command);
+int run_demo(const Command& command);
 int run_quickstart(const Command& command);
 
 }  // namespace mmi::cli

@@ -105,7 +105,29 @@ constexpr std::array kQuickstartFlags = {
     Flag{"--out", "DIR", "Where runs, sound, pictures and the report go. Default: quickstart"},
 };
 
+constexpr std::array kDemoFlags = {
+    Flag{"--out", "DIR", "Where clip, sound, pictures and the page go. Default: demo"},
+    Flag{"--program", "NAME", "The General MIDI instrument that plays. Default: grand piano"},
+};
+constexpr std::array kReportFlags = {
+    Flag{"--input", "FILE", "With two runs: what both are given, to be heard side by side."},
+    Flag{"--out", "FILE.html", "With two runs: the page. Default: compare_<B>.html in run A"},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
+
 constexpr std::array kVerbs = {
+    Verb{
+        "demo",
+        kStart,
+        "Hear trained networks play a silent piano video, without training",
+        "demo [--out DIR] [--program NAME]",
+        "Networks that come with libmmi (Audeo's Video2Roll and Roll2Midi at the size `small`,\n"
+        "4 MB) watch a silent clip of a real composition. Writes the clip, the notes, the sound,\n"
+        "pictures and a page with all of it; takes less than a minute.",
+        kDemoFlags,
+        "mmi demo\n"
+        "mmi demo --out /tmp/heard --program violin",
+        false},
     Verb{
         "quickstart",
         kStart,
@@ -178,12 +200,15 @@ constexpr std::array kVerbs = {
     Verb{
         "report",
         kModels,
-        "Write the HTML report page of a run",
-        "report <run> [--runs DIR]",
+        "Write the HTML report page of a run, or of two beside each other",
+        "report <run> [run] [--input FILE] [--out FILE.html]",
         "One static page: configuration, learning curves, scores, pictures and players. Opens\n"
-        "from disk in any browser and loads nothing from elsewhere.",
-        kRunsFlags,
-        "mmi report 3f9a12",
+        "from disk in any browser and loads nothing from elsewhere. With two runs: how their\n"
+        "configurations differ, their curves in one picture, their scores side by side, and what\n"
+        "both made of the same inputs (samples of one name, and --input).",
+        kReportFlags,
+        "mmi report 3f9a12\n"
+        "mmi report 3f9a12 81c0de --input clip.mp4",
         false},
     Verb{
         "export",
@@ -295,7 +320,6 @@ constexpr std::array kSynonyms = {
     std::pair<std::string_view, std::string_view>{"fit", "train"},
     std::pair<std::string_view, std::string_view>{"resume", "train"},
     std::pair<std::string_view, std::string_view>{"ls", "list"},
-    std::pair<std::string_view, std::string_view>{"demo", "quickstart"},
 };
 
 }  // namespace mmi::cli

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli/command.h"
+#include "cli/real_piece.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/base/log.h"
@@ -20,7 +21,6 @@
 #include "mmi/models/audeo/roll2midi_task.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "mmi/music/midi.h"
-#include "mmi/music/score.h"
 #include "mmi/runs/page.h"
 #include "mmi/runs/store.h"
 #include "mmi/worlds/piano/piece.h"
@@ -30,9 +30,6 @@ namespace {
 
 namespace audeo = models::audeo;
 namespace fs = std::filesystem;
-
-constexpr const char* kPiece = "audeo/pieces/bwv772.yaml";
-constexpr std::uint64_t kPieceSeed = 772;  // of the performance: in no split of the world
 
 /// F1 of one piece, percent, official per-frame averages.
 struct PieceScores {
@@ -183,16 +180,7 @@ void write_page(
       "mmi quickstart: Audeo's chain trained on the piano world, then an unseen composition");
   page.heading("What the networks heard by looking");
   for (const Artifact& artifact : artifacts) {
-    const std::string kind = artifact.path.extension().string();
-    if (kind == ".mp4") {
-      page.video(artifact.path, artifact.caption);
-    } else if (kind == ".wav") {
-      page.audio(artifact.path, artifact.caption);
-    } else if (kind == ".png") {
-      page.picture(artifact.path, artifact.caption);
-    } else {
-      page.download(artifact.path, artifact.caption);
-    }
+    page.artifact(artifact.path, artifact.caption);
   }
   page.paragraph(sound);
   page.heading("Scores");
@@ -247,28 +235,19 @@ int run_quickstart(const Command& command) {
   }
   const auto gain = metrics::paired_bootstrap(refined, raw, Rng(1));
 
-  worlds::piano::PieceSpec spec;
-  spec.name = "BWV 772 (real piece)";
-  spec.performance_seed = kPieceSeed;
   // A new piece by the player whom the networks have watched.
-  spec.camera_seed =
-      audeo::studio_seed(models.video2roll().config().recordings).value_or(kPieceSeed);
-  const worlds::piano::Piece piece =
-      worlds::piano::make_piece(music::read_score(runs::find_config(kPiece)), spec);
-  const fs::path clip = out / "bwv772_silent.mp4";
-  audeo::write_clip(piece, clip);
-  const fs::path truth = out / "bwv772_truth.mid";
-  music::write_notes(truth, audeo::heard_notes(piece));
+  const RealPiece film =
+      film_real_piece(out, audeo::studio_seed(models.video2roll().config().recordings));
   GenerateRequest request;
-  request.input = clip;
+  request.input = film.clip;
   request.out = out / "bwv772";
-  request.options["truth"] = truth.string();
+  request.options["truth"] = film.truth.string();
   const std::vector<Artifact> artifacts = models.roll2midi->generate(request);
   const auto& config = models.video2roll().config();
   const auto decoded = audeo::read_clip(request, config.height, config.width);
-  const auto rolls = audeo::truth_rolls(piece, decoded->frames());
+  const auto rolls = audeo::truth_rolls(film.piece, decoded->frames());
   PieceScores real = score(models, *decoded, rolls.heard, rolls.held);
-  real.name = spec.name;
+  real.name = film.piece.spec.name;
 
   std::vector<std::vector<std::string>> rows;
   for (const PieceScores& one : pieces) {

@@ -45,27 +45,6 @@ void collect_slots(
   }
 }
 
-void print_differences(
-    const config::Node* a, const config::Node* b, const std::string& path, int& count) {
-  if (a && b && a->is_map() && b->is_map()) {
-    for (const auto& [key, value] : a->members) {
-      print_differences(&value, b->find(key), path.empty() ? key : path + "." + key, count);
-    }
-    for (const auto& [key, value] : b->members) {
-      if (!a->find(key)) {
-        print_differences(nullptr, &value, path.empty() ? key : path + "." + key, count);
-      }
-    }
-    return;
-  }
-  const std::string left = a ? a->json() : "–";
-  const std::string right = b ? b->json() : "–";
-  if (left != right) {
-    std::printf("%-40s %s → %s\n", path.c_str(), left.c_str(), right.c_str());
-    ++count;
-  }
-}
-
 }  // namespace
 
 int run_list(const Command& command) {
@@ -160,9 +139,11 @@ int run_config(const Command& command) {
     defaults.task = config::component<Task>(stage->config.task.name);
     left = config::write(defaults);
   }
-  int count = 0;
-  print_differences(&left, &right, "", count);
-  std::fprintf(stderr, "%d differences\n", count);
+  const auto found = runs::differences(left, right);
+  for (const runs::Difference& one : found) {
+    std::printf("%-40s %s → %s\n", one.path.c_str(), one.left.c_str(), one.right.c_str());
+  }
+  std::fprintf(stderr, "%zu differences\n", found.size());
   return kExitOk;
 }
 

@@ -142,7 +142,22 @@ int run_export(const Command& command) {
 }
 
 int run_report(const Command& command) {
-  const fs::path page = runs::write_report(store_of(command).find(command.positional(0, "a run")));
+  const runs::Store store = store_of(command);
+  const fs::path run = store.find(command.positional(0, "a run"));
+  fs::path page;
+  if (command.rest(0).size() > 1) {
+    page = runs::write_comparison(
+        run,
+        store.find(command.positional(1, "")),
+        command.value("--input"),
+        command.value("--out"));
+  } else {
+    MMI_CHECK(
+        ConfigError,
+        command.value("--input").empty() && command.value("--out").empty(),
+        "--input and --out compare two runs: `mmi report A B`");
+    page = runs::write_report(run);
+  }
   std::printf("%s\n", page.string().c_str());
   return kExitOk;
 }

@@ -275,6 +275,20 @@ Page& Page::video(const fs::path& file, const std::string& caption) {
   return add_media("video", file, caption);
 }
 
+Page& Page::artifact(const std::filesystem::path& file, const std::string& caption) {
+  const std::string ending = file.extension().string();
+  if (ending == ".mp4") {
+    return video(file, caption);
+  }
+  if (ending == ".wav") {
+    return audio(file, caption);
+  }
+  if (ending == ".png" || ending == ".svg") {
+    return picture(file, caption);
+  }
+  return download(file, caption);
+}
+
 Page& Page::download(const fs::path& file, const std::string& text) {
   blocks_.push_back([file, text](const fs::path& folder, Embed) {
     fs::path found;

@@ -74,7 +74,37 @@ void annotate(
   }
 }
 
+void collect(
+    const config::Node* a,
+    const config::Node* b,
+    const std::string& path,
+    std::vector<Difference>& list) {
+  if (a && b && a->is_map() && b->is_map()) {
+    const auto at = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+    for (const auto& [key, value] : a->members) {
+      collect(&value, b->find(key), at(key), list);
+    }
+    for (const auto& [key, value] : b->members) {
+      if (!a->find(key)) {
+        collect(nullptr, &value, at(key), list);
+      }
+    }
+    return;
+  }
+  const std::string left = a ? a->json() : "–";
+  const std::string right = b ? b->json() : "–";
+  if (left != right) {
+    list.push_back({path, left, right});
+  }
+}
+
 }  // namespace
+
+std::vector<Difference> differences(const config::Node& a, const config::Node& b) {
+  std::vector<Difference> list;
+  collect(&a, &b, "", list);
+  return list;
+}
 
 std::string config_reference() {
   std::string page =

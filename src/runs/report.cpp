@@ -6,12 +6,9 @@
 #include "mmi/runs/page.h"
 #include "mmi/runs/store.h"
 #include "mmi/train/metric_log.h"
+#include "runs/run_log.h"
 
 namespace mmi::runs {
-namespace {
-
-using Curves = std::map<std::string, std::map<std::string, Series>>;  // metric → split → points
-
 Curves read_curves(const std::filesystem::path& run) {
   Curves curves;
   for (const auto& line : train::MetricLog::read(run)) {
@@ -25,7 +22,21 @@ Curves read_curves(const std::filesystem::path& run) {
   return curves;
 }
 
-}  // namespace
+/// What `mmi eval` wrote.
+std::vector<std::pair<std::string, double>> read_scores(
+    const std::filesystem::path& run, const std::string& split) {
+  std::vector<std::pair<std::string, double>> scores;
+  const auto path = run / "eval" / (split + ".json");
+  if (std::filesystem::exists(path)) {
+    for (const auto& [name, value] : config::parse_yaml(read_text(path), path.string()).members) {
+      scores.emplace_back(
+          name,
+          value.kind == config::Node::Kind::kInt ? static_cast<double>(value.int_value)
+                                                 : value.float_value);
+    }
+  }
+  return scores;
+}
 
 std::filesystem::path write_report(const std::filesystem::path& run) {
   const RunInfo info = read_info(run);
@@ -48,18 +59,8 @@ std::filesystem::path write_report(const std::filesystem::path& run) {
   page.heading("Scores");
   std::vector<std::vector<std::string>> rows;
   for (const char* split : {"valid", "test"}) {
-    const auto path = run / "eval" / (std::string(split) + ".json");
-    if (std::filesystem::exists(path)) {
-      const config::Node scores = config::parse_yaml(read_text(path), path.string());
-      for (const auto& [name, value] : scores.members) {
-        rows.push_back(
-            {split,
-             name,
-             format(
-                 "{:.4f}",
-                 value.kind == config::Node::Kind::kInt ? static_cast<double>(value.int_value)
-                                                        : value.float_value)});
-      }
+    for (const auto& [name, value] : read_scores(run, split)) {
+      rows.push_back({split, name, format("{:.4f}", value)});
     }
   }
   if (rows.empty()) {

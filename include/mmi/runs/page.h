@@ -95,6 +95,9 @@ class MMI_API Page {
   Page& audio(const std::filesystem::path& file, const std::string& caption = "");
   Page& video(const std::filesystem::path& file, const std::string& caption = "");
 
+  /// By its ending: a picture, a player, or a link.
+  Page& artifact(const std::filesystem::path& file, const std::string& caption = "");
+
   /// A link to a file, never embedded.
   Page& download(const std::filesystem::path& file, const std::string& text = "");
 

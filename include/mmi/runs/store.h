@@ -100,4 +100,13 @@ MMI_API void export_bundle(const std::filesystem::path& run, const std::filesyst
 /// Writes `<run>/report.html` (curves, scores, configuration) and returns its path.
 MMI_API std::filesystem::path write_report(const std::filesystem::path& run);
 
+/// A page on two runs: settings that differ, curves in one picture, scores, and what both made of
+/// the same inputs: samples of one name, and `input` when given, which both generate from first.
+/// `out` empty: `<a>/compare_<name of b>.html`. Returns its path.
+MMI_API std::filesystem::path write_comparison(
+    const std::filesystem::path& a,
+    const std::filesystem::path& b,
+    const std::filesystem::path& input = {},
+    const std::filesystem::path& out = {});
+
 }  // namespace mmi::runs
