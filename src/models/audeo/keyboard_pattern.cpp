@@ -7,6 +7,12 @@
 
 namespace mmi::models::audeo {
 
+namespace {
+
+constexpr double kMostBend = 0.08;
+
+}  // namespace
+
 const std::vector<double>& black_centers() {
   static const std::vector<double> centers = [] {
     std::vector<double> made;
@@ -96,33 +102,35 @@ Match Line::search() const {
   const auto counts = padded([](int x) { return static_cast<double>(x); });
   Match best;
   std::vector<std::pair<int, int>> bars(black_centers().size());
-  for (double whole = 0.48 * length; whole < 1.2 * length; whole *= 1.007) {
-    const double white = whole / kWhites;
-    for (std::size_t i = 0; i < bars.size(); ++i) {
-      bars[i].first = static_cast<int>(std::lround((black_centers()[i] - kHalfBlack) * white));
-      bars[i].second = static_cast<int>(std::lround((black_centers()[i] + kHalfBlack) * white));
-    }
-    const int extent = static_cast<int>(std::lround(whole));
-    const int step = std::max(1, static_cast<int>(0.17 * white));
-    const int outside = static_cast<int>((1 - kLeast) * whole);
-    for (int left = -outside; left + extent <= length + outside; left += step) {
-      const auto between = [&](const std::vector<double>& of, int begin, int end) {
-        const double* at = of.data() + margin + left;
-        return at[end] - at[begin];
-      };
-      const double seen = between(counts, 0, extent);
-      if (seen < kLeast * whole) {
-        continue;
+  for (const double bend : {0.0, -0.035, 0.035}) {
+    for (double whole = 0.48 * length; whole < 1.2 * length; whole *= 1.007) {
+      const Comb comb{0, whole / kWhites, bend};
+      for (std::size_t i = 0; i < bars.size(); ++i) {
+        bars[i].first = static_cast<int>(std::lround(comb.at(black_centers()[i] - kHalfBlack)));
+        bars[i].second = static_cast<int>(std::lround(comb.at(black_centers()[i] + kHalfBlack)));
       }
-      double dark = 0, dark_length = 0;
-      for (const auto& [begin, end] : bars) {
-        dark += between(sums, begin, end);
-        dark_length += between(counts, begin, end);
-      }
-      const double score = correlation_of(
-          dark, dark_length, between(sums, 0, extent), between(squares, 0, extent), seen, whole);
-      if (score > best.correlation) {
-        best = {{static_cast<double>(left), white}, score};
+      const int extent = static_cast<int>(std::lround(whole));
+      const int step = std::max(1, static_cast<int>(0.17 * comb.white));
+      const int outside = static_cast<int>((1 - kLeast) * whole);
+      for (int left = -outside; left + extent <= length + outside; left += step) {
+        const auto between = [&](const std::vector<double>& of, int begin, int end) {
+          const double* at = of.data() + margin + left;
+          return at[end] - at[begin];
+        };
+        const double seen = between(counts, 0, extent);
+        if (seen < kLeast * whole) {
+          continue;
+        }
+        double dark = 0, dark_length = 0;
+        for (const auto& [begin, end] : bars) {
+          dark += between(sums, begin, end);
+          dark_length += between(counts, begin, end);
+        }
+        const double score = correlation_of(
+            dark, dark_length, between(sums, 0, extent), between(squares, 0, extent), seen, whole);
+        if (score > best.correlation) {
+          best = {{static_cast<double>(left), comb.white, bend}, score};
+        }
       }
     }
   }
@@ -135,13 +143,29 @@ Match Line::refine(const Comb& from) const {
     const Comb middle = best.comb;
     for (int i = -4; i <= 4; ++i) {
       for (int j = -4; j <= 4; ++j) {
-        const double left = middle.left + i * 0.25 * reach * middle.white;
-        const double right = middle.at(kWhites) + j * 0.25 * reach * middle.white;
-        const Comb comb{left, (right - left) / kWhites};
-        if (const double score = correlation(comb); score > best.correlation) {
-          best = {comb, score};
+        for (int k = -2; k <= 2; ++k) {
+          const double left = middle.left + i * 0.25 * reach * middle.white;
+          const double right = middle.at(kWhites) + j * 0.25 * reach * middle.white;
+          const double bend = std::clamp(middle.bend + k * 0.02 * reach, -kMostBend, kMostBend);
+          const Comb comb{left, (right - left) / kWhites, bend};
+          if (const double score = correlation(comb); score > best.correlation) {
+            best = {comb, score};
+          }
         }
       }
+    }
+  }
+  return best;
+}
+
+Match Line::best() const {
+  const Match found = search();
+  Match best;
+  for (const int octave : {0, -7, 7}) {
+    Comb comb = found.comb;
+    comb.left += octave * comb.white;
+    if (const Match match = refine(comb); match.correlation > best.correlation) {
+      best = match;
     }
   }
   return best;

@@ -26,13 +26,26 @@ struct Plane {
 /// Centres of the black keys in white widths from A0's left edge, ascending.
 const std::vector<double>& black_centers();
 
-/// Where a keyboard lies on a line: A0's left edge and the width of a white key, in pixels.
+/// Where a keyboard lies on a line: A0's left edge and the mean width of a white key, in pixels.
+/// Seen from aside, keys widen from one end to the other: by `bend`, from the middle to the right
+/// end.
 struct Comb {
   double left = 0;
   double white = 1;
+  double bend = 0;
 
   double at(double whites) const {
-    return left + whites * white;
+    return left + white * whites * (1 + bend * (whites / kWhites - 1));
+  }
+
+  /// The inverse of at().
+  double whites_at(double x) const {
+    const double straight = (x - left) / white;
+    double whites = straight;
+    for (int i = 0; i < 4; ++i) {
+      whites = straight / (1 + bend * (whites / kWhites - 1));
+    }
+    return whites;
   }
 };
 
@@ -62,6 +75,10 @@ class Line {
   /// The best place with steps of a pixel or so, all tried, for keyboards as long as half the line
   /// and more.
   Match search() const;
+
+  /// The best place: that of search() refined, or an octave beside it, since bent keyboards can
+  /// mislead the search.
+  Match best() const;
 
   /// The best place near one.
   Match refine(const Comb& from) const;

@@ -84,6 +84,26 @@ TEST(KeyboardFinder, AnyResolutionWorks) {
   }
 }
 
+TEST(KeyboardFinder, KeysMayDifferInWidth) {
+  for (std::uint64_t seed = 31; seed <= 35; ++seed) {
+    test::SceneOptions options;
+    options.bend = (seed % 2 == 0 ? 0.01 : -0.01) * static_cast<double>(seed - 30);
+    const test::Scene scene = test::make_scene(seed, 1, options);
+    const double value = test::iou(find_keyboard(scene.frames, "clip"), scene.box);
+    std::printf("  seed %d, bend %.2f: IoU %.3f\n", static_cast<int>(seed), options.bend, value);
+    EXPECT_GE(value, 0.95) << "seed " << seed << ", bend " << options.bend;
+  }
+}
+
+TEST(KeyboardFinder, AKeyboardUpsideDownIsRefused) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    test::Scene scene = test::make_scene(seed);
+    std::reverse(scene.frames[0].data.begin(), scene.frames[0].data.end());
+    EXPECT_TRUE(refusal(scene.frames).starts_with("clip: the keyboard is upside down"))
+        << seed << refusal(scene.frames);
+  }
+}
+
 TEST(KeyboardFinder, ARoomWithoutAKeyboardIsRefused) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     test::SceneOptions options;

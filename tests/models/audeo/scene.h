@@ -19,6 +19,7 @@ struct SceneOptions {
   double cut = 0;        ///< share of the keyboard beyond the picture; < 0: at the left
   bool keyboard = true;  ///< false: the same room without it
   bool hands = true;
+  double bend = 0;      ///< keys at one end are wider by this share than those in the middle
   double tilt_deg = 1;  ///< largest rotation
 };
 
@@ -97,7 +98,8 @@ inline Scene make_scene(std::uint64_t seed, int frames = 1, const SceneOptions& 
       for (int x = 0; x < w; ++x) {
         // Where the piano is, from its keyboard's upper left corner.
         const double dx = x + 0.5 - mid_x, dy = y + 0.5 - mid_y;
-        const double kx = c * dx + s * dy + 0.5 * key_width;
+        const double straight = c * dx + s * dy + 0.5 * key_width;
+        const double kx = straight + options.bend * straight * (1 - straight / key_width);
         const double ky = -s * dx + c * dy + 0.5 * key_height;
         double value = desk + slope_x * dx + slope_y * dy +
                        grain * std::sin(waves * ky + 3 * std::sin(0.01 * kx + seed));
