@@ -10,6 +10,7 @@ namespace mmi::models::audeo {
 namespace {
 
 constexpr double kMostBend = 0.08;
+constexpr double kPromising = 0.45;  // correlation from which on a place is worth a closer look
 
 }  // namespace
 
@@ -103,6 +104,9 @@ Match Line::search() const {
   Match best;
   std::vector<std::pair<int, int>> bars(black_centers().size());
   for (const double bend : {0.0, -0.035, 0.035}) {
+    if (bend != 0 && best.correlation < kPromising) {
+      break;  // no keyboard, however bent
+    }
     for (double whole = 0.48 * length; whole < 1.2 * length; whole *= 1.007) {
       const Comb comb{0, whole / kWhites, bend};
       for (std::size_t i = 0; i < bars.size(); ++i) {
