@@ -13,6 +13,9 @@
 namespace mmi::models::audeo {
 namespace {
 
+constexpr double kOnsetLogOdds = -6;  // 0.2 % of the frames and keys
+constexpr double kFrameLogOdds = -3;  // 5 %
+
 dsp::MelConfig mel_config() {
   dsp::MelConfig config;
   config.sample_rate_hz = kSoundRateHz;
@@ -140,6 +143,21 @@ OnsetsAndFrames::OnsetsAndFrames(const OnsetsFramesConfig& config) : config_(con
   velocity_stack = register_module(
       "velocity_stack",
       torch::nn::Sequential(acoustic(), torch::nn::Linear(features, config.keys)));
+  start_at_label_density();
+}
+
+// The published start, probability 0.5 everywhere, makes the LSTMs saturate in order to say "no": a
+// bias moves by the learning rate a step at most.
+void OnsetsAndFrames::start_at_label_density() {
+  const torch::NoGradGuard no_grad;
+  for (const auto& [stack, log_odds] :
+       {std::pair{&onset_stack, kOnsetLogOdds},
+        std::pair{&offset_stack, kOnsetLogOdds},
+        std::pair{&frame_stack, kFrameLogOdds},
+        std::pair{&combined_stack, kFrameLogOdds}}) {
+    // The last layer is a sigmoid.
+    (*stack)->at<torch::nn::LinearImpl>((*stack)->size() - 2).bias.fill_(log_odds);
+  }
 }
 
 Transcription OnsetsAndFrames::transcribe(const torch::Tensor& mel) {

@@ -110,6 +110,17 @@ TEST(OnsetsAndFrames, DropsOutInTrainingOnlyAndNotAtAllWithoutDropout) {
   EXPECT_THROW(net.forward(torch::randn({1, 8, 17})), ShapeError);
 }
 
+TEST(OnsetsAndFrames, StartsAtTheDensityOfLabels) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  OnsetsAndFrames net({.complexity = 4, .mels = 40});
+  net.eval();
+  const Transcription heard = net.transcribe(torch::randn({1, 50, 40}));
+  EXPECT_NEAR(heard.onset.mean().item<double>(), 0.0025, 0.001);
+  EXPECT_NEAR(heard.offset.mean().item<double>(), 0.0025, 0.001);
+  EXPECT_NEAR(heard.frame.mean().item<double>(), 0.047, 0.01);
+}
+
 TEST(LogMel, HasAFrameEvery512SamplesAndAFloor) {
   EXPECT_EQ(
       log_mel(torch::zeros({2, 32768})).sizes().vec(), (std::vector<std::int64_t>{2, 64, 229}));

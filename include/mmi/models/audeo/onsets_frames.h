@@ -78,6 +78,8 @@ class MMI_API OnsetsAndFrames : public nn::UnaryModule {
   torch::Tensor forward(const torch::Tensor& mel) override;
 
  private:
+  void start_at_label_density();
+
   OnsetsFramesConfig config_;
   torch::nn::Sequential onset_stack{nullptr}, offset_stack{nullptr}, frame_stack{nullptr},
       combined_stack{nullptr}, velocity_stack{nullptr};
