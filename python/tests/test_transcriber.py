@@ -162,6 +162,11 @@ def test_a_published_checkpoint_is_converted_without_its_code(
             assert torch.equal(a, b), name
 
 
+def test_excerpts_are_whole_frames() -> None:
+    with pytest.raises(mmi.ConfigError, match="multiple of 512, but is 5000; 4608 is"):
+        mmi.build("configs/audeo/transcriber.yaml", "preset=smoke", "task.sequence_samples=5000")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     runs = tmp_path_factory.mktemp("runs")
