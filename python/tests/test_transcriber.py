@@ -199,7 +199,7 @@ def test_the_tool_writes_midi_files_and_labels(run: Any, tmp_path: Path) -> None
         sound = music.render(notes, sample_rate_hz=44100)
         soundfile.write(tmp_path / f"{name}.flac", sound.numpy(), 44100)
     done = tool(
-        run.path, "a.flac", "b.flac", "--out", "heard", "onset_threshold=0.002", "labels_fps=25",
+        run.path, "a.flac", "b.flac", "--out", "heard", "onset_threshold=0.0005", "labels_fps=25",
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
