@@ -9,6 +9,7 @@
 #include "mmi/encoders/encoder.h"
 #include "mmi/heads/head.h"
 #include "mmi/models/audeo/frame_model.h"
+#include "mmi/models/audeo/onsets_frames.h"
 #include "mmi/models/audeo/roll2midi.h"
 #include "mmi/models/audeo/video2roll.h"
 #include "mmi/nn/state.h"
@@ -94,6 +95,13 @@ Named activations(const Core& core, const torch::Tensor& input) {
     }
     add("before_sigmoid", a.before_sigmoid);
     add("midi", a.midi);
+  } else if (auto* ears = dynamic_cast<audeo::OnsetsAndFrames*>(core.module.get())) {
+    const auto heard = ears->transcribe(input);
+    add("onset", heard.onset);
+    add("offset", heard.offset);
+    add("activation", heard.activation);
+    add("frame", heard.frame);
+    add("velocity", heard.velocity);
   } else {
     MMI_CHECK(ConfigError, false, "{} names no activations", short_name(*core.module));
   }
@@ -168,8 +176,14 @@ Core create_network(const std::string& name, const config::Node& options) {
     const auto config = config::read<audeo::Roll2MidiDiscriminatorConfig>(options);
     return {std::make_shared<audeo::Roll2MidiDiscriminator>(config)};
   }
+  if (name == "onsets_and_frames") {
+    return {
+        std::make_shared<audeo::OnsetsAndFrames>(config::read<audeo::OnsetsFramesConfig>(options))};
+  }
   throw ConfigError(format(
-      "no network is called \"{}\"; known: roll2midi_generator, roll2midi_discriminator", name));
+      "no network is called \"{}\"; known: onsets_and_frames, roll2midi_discriminator, "
+      "roll2midi_generator",
+      name));
 }
 
 Core create(
@@ -261,6 +275,14 @@ void bind_nn(py::module_& m) {
       py::arg("options"),
       py::arg("shape"),
       "Builds a registered network.");
+  m.def(
+      "log_mel",
+      [](const torch::Tensor& samples) {
+        const py::gil_scoped_release unlocked;
+        return models::audeo::log_mel(samples);
+      },
+      py::arg("samples"),
+      "The transcriber's front end.");
   m.def(
       "registered",
       []() {

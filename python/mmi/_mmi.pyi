@@ -31,6 +31,7 @@ __all__: list[str] = [
     "leave_group",
     "list_runs",
     "load_tensors",
+    "log_mel",
     "metric_lines",
     "notes_to_roll",
     "open_run",
@@ -269,6 +270,11 @@ def list_runs(root: str | os.PathLike[str]) -> list[RunInfo]: ...
 def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]:
     """
     Named CPU tensors of a .safetensors file, in file order.
+    """
+
+def log_mel(samples: torch.Tensor) -> torch.Tensor:
+    """
+    The transcriber's front end.
     """
 
 def metric_lines(run: str | os.PathLike[str]) -> list[dict[str, typing.Any]]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mmi import _mmi
+from mmi._saved_module import module_weights
 from mmi.errors import ConfigError, DataError
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".th", ".tar")
@@ -48,16 +49,18 @@ def convert(file: str | os.PathLike[str], out: str | os.PathLike[str] | None = N
 def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     """A PyTorch checkpoint → .safetensors with the same keys.
 
-    Plain state dicts, those below "state_dict" and the like, and Audeo's checkpoint-<e>.tar, whose
+    Plain state dicts, those below "state_dict" and the like, whole modules of torch.save(model)
+    (Onsets and Frames), of which the weights alone are read, and Audeo's checkpoint-<e>.tar, whose
     two networks get the prefixes generator. and discriminator. as in our Roll2Midi.
     """
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(
-            f"{source} is no checkpoint of tensors and plain containers: {text}"
-        ) from error
+        weights = module_weights(source)
+        if weights:
+            loaded = weights
+        else:
+            raise _no_checkpoint(source, error) from error
     target = Path(out) if out is not None else source.with_suffix(".safetensors")
     facts = {"converted_from": source.name}
     if isinstance(loaded, Mapping) and isinstance(loaded.get("epoch"), int):
@@ -65,6 +68,11 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     _mmi.save_tensors(target, list(_weights(loaded, source).items()), facts)
     return target
+
+
+def _no_checkpoint(source: Path, error: Exception) -> DataError:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return DataError(f"{source} is no checkpoint of tensors and plain containers: {text}")
 
 
 def _weights(loaded: Any, source: Path) -> dict[str, Tensor]:

@@ -28,7 +28,13 @@ const config::Schema& ScheduleConfig::schema() {
               &ScheduleConfig::patience,
               "plateau: epochs without improvement that are accepted",
               config::at_least(0))
-          .field("factor", &ScheduleConfig::factor, "plateau: multiplier", config::between(0, 1));
+          .field(
+              "factor", &ScheduleConfig::factor, "plateau, step: multiplier", config::between(0, 1))
+          .field(
+              "every",
+              &ScheduleConfig::every,
+              "step: steps between multiplications",
+              config::at_least(1));
   return made;
 }
 
@@ -52,6 +58,8 @@ double Schedule::factor(std::int64_t step) const {
       return 1 - (1 - low) * at;
     case ScheduleKind::kPlateau:
       return plateau_factor_;
+    case ScheduleKind::kStep:
+      return std::pow(config_.factor, (step - config_.warmup_steps) / config_.every);
   }
   MMI_ASSERT(false);
 }

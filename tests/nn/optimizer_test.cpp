@@ -98,6 +98,17 @@ TEST(Schedule, CosineAndLinearFollowTheirFormulas) {
   EXPECT_NEAR(Schedule(config, 110).factor(60), 0.55, 1e-12);
 }
 
+TEST(Schedule, StepMultipliesAfterEverySoManySteps) {
+  ScheduleConfig config;
+  config.name = ScheduleKind::kStep;
+  config.factor = 0.98;
+  config.every = 10000;
+  const Schedule schedule(config, 500000);
+  EXPECT_EQ(schedule.factor(9999), 1);
+  EXPECT_DOUBLE_EQ(schedule.factor(10000), 0.98);
+  EXPECT_DOUBLE_EQ(schedule.factor(39999), 0.98 * 0.98 * 0.98);
+}
+
 TEST(Schedule, PlateauDropsAfterMoreThanPatienceBadEpochsAndRemembersThem) {
   ScheduleConfig config;
   config.name = ScheduleKind::kPlateau;

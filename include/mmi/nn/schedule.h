@@ -8,21 +8,22 @@
 
 namespace mmi::nn {
 
-enum class ScheduleKind { kConstant, kCosine, kLinear, kPlateau };
+enum class ScheduleKind { kConstant, kCosine, kLinear, kPlateau, kStep };
 
 struct MMI_API ScheduleConfig {
   ScheduleKind name = ScheduleKind::kConstant;
   std::int64_t warmup_steps = 0;
-  double final_factor = 0;  ///< of cosine and linear, at the last step
-  int patience = 2;         ///< of plateau, in epochs
-  double factor = 0.1;      ///< of plateau
+  double final_factor = 0;     ///< of cosine and linear, at the last step
+  int patience = 2;            ///< of plateau, in epochs
+  double factor = 0.1;         ///< of plateau and step
+  std::int64_t every = 10000;  ///< of step, in steps
 
   static const config::Schema& schema();
 };
 
-/// Factor on the learning rate. Constant, cosine and linear are functions of the step alone;
-/// plateau multiplies by `factor` after more than `patience` epochs without a lower loss (relative
-/// threshold 1e-4), as torch's ReduceLROnPlateau.
+/// Factor on the learning rate. Constant, cosine, linear and step (times `factor` after every
+/// `every` steps) are functions of the step alone; plateau multiplies by `factor` after more than
+/// `patience` epochs without a lower loss (relative threshold 1e-4), as torch's ReduceLROnPlateau.
 class MMI_API Schedule {
  public:
   Schedule(const ScheduleConfig& config, std::int64_t total_steps);
@@ -48,10 +49,11 @@ class MMI_API Schedule {
 
 template <>
 struct mmi::config::EnumNames<mmi::nn::ScheduleKind> {
-  static constexpr std::array<std::pair<const char*, mmi::nn::ScheduleKind>, 4> names{{
+  static constexpr std::array<std::pair<const char*, mmi::nn::ScheduleKind>, 5> names{{
       {"constant", mmi::nn::ScheduleKind::kConstant},
       {"cosine", mmi::nn::ScheduleKind::kCosine},
       {"linear", mmi::nn::ScheduleKind::kLinear},
       {"plateau", mmi::nn::ScheduleKind::kPlateau},
+      {"step", mmi::nn::ScheduleKind::kStep},
   }};
 };

@@ -6,6 +6,9 @@ Each is an `mmi.Model` with the keys of the published checkpoint. Options are th
 
 from typing import Any
 
+from torch import Tensor
+
+from mmi import _mmi
 from mmi._model import Model, create
 
 
@@ -35,6 +38,20 @@ def Roll2MidiGenerator(**options: Any) -> Model:
 def Roll2MidiDiscriminator(**options: Any) -> Model:
     """Roll (B,1,K,T) → scores (B,1,K/8,T/8), one a patch. Option: width."""
     return create("network", "roll2midi_discriminator", options)
+
+
+def OnsetsAndFrames(**options: Any) -> Model:
+    """Log mel magnitudes (B,T,229), see `log_mel` → (B,5,T,88) every 32 ms: probabilities of
+    onsets, offsets, activations and frames, and velocities / 128. `capture` gives them by name.
+
+    Options: `complexity` (published 48), `dropout` (times the published rates).
+    """
+    return create("network", "onsets_and_frames", options)
+
+
+def log_mel(samples: Tensor) -> Tensor:
+    """Samples (B,N) at 16 kHz in [-1, 1] → log mel magnitudes (B, ceil(N / 512), 229)."""
+    return _mmi.log_mel(samples)
 
 
 def _frame_model(

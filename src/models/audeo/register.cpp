@@ -5,15 +5,20 @@
 #include "mmi/models/audeo/reference_task.h"
 #include "mmi/models/audeo/refinement_task.h"
 #include "mmi/models/audeo/roll2midi_task.h"
+#include "mmi/models/audeo/transcriber_task.h"
 #include "mmi/models/audeo/video2roll.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "models/audeo/encoder_head.h"
 #include "models/audeo/folder_recordings.h"
+#include "models/audeo/folder_sounds.h"
 #include "models/audeo/identification_tools.h"
 #include "models/audeo/tools.h"
+#include "models/audeo/transcribe_tool.h"
 #include "models/audeo/world_recordings.h"
+#include "models/audeo/world_sounds.h"
 
 MMI_DEFINE_REGISTRY(mmi::models::audeo::FrameModel)
+MMI_DEFINE_REGISTRY(mmi::models::audeo::ScoredSounds)
 
 namespace mmi::models::audeo {
 
@@ -48,6 +53,9 @@ void register_audeo() {
   register_folder_recordings();
   register_identification_tools();
   register_tools();
+  register_world_sounds();
+  register_folder_sounds();
+  register_transcribe_tool();
   auto& tasks = Registry<Task>::get();
   tasks.add<Video2RollTaskConfig>(
       "audeo/video2roll",
@@ -84,6 +92,12 @@ void register_audeo() {
       "silent keyboard video to sound, by PerfNet and a refinement",
       [](const RefinementTaskConfig& config, const Task::BuildArgs& args) {
         return std::make_shared<RefinementTask>(config, args);
+      });
+  tasks.add<TranscriberTaskConfig>(
+      "audeo/transcriber",
+      "piano sound to notes",
+      [](const TranscriberTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<TranscriberTask>(config, args);
       });
 }
 
