@@ -53,6 +53,18 @@ stage_smoke() {
   ls -l "$out"/played.{mid,wav,mp4,png}
   $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
   ls -l "$out"/results/3.1.{md,csv,json,svg} "$out"/results/index.html
+  # Killed in the middle and run again: the same table as in one go.
+  timeout -s KILL 8 $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/killed" --out "$out/killed" || true
+  test ! -e "$out/killed/3.1.json"
+  $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/killed" --out "$out/killed"
+  .venv/bin/python - "$out"/{results,killed}/3.1.json <<'PYTHON'
+import json, sys
+one, two = ([row["metrics"] for row in json.load(open(path))["rows"]] for path in sys.argv[1:])
+assert one == two, "a table that was killed and run again differs from one that was not"
+PYTHON
+  $mmi table 3.2 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
+  $mmi demo --out "$out/demo"
+  ls -l "$out"/demo/{bwv772.wav,index.html}
 }
 
 # A wheel of the same build (nothing is compiled again), in an environment of its own that borrows this one's torch.

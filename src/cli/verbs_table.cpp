@@ -100,6 +100,7 @@ int run_table(const Command& command) {
       options.data.empty() || fs::is_directory(options.data),
       "{}: no such folder",
       options.data.string());
+  options.samples = folder / table.config.id;
   runs::Store store(command.value("--runs"));
   const runs::TableResult result = runs::make_table(table, store, options);
   std::string again = "mmi table " + id;

@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstring>
 #include <set>
 #include <thread>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/files.h"
 #include "mmi/base/log.h"
 #include "mmi/base/progress.h"
 
@@ -256,6 +258,11 @@ RowResult score_row(
     }
     const torch::NoGradGuard no_grad;
     add_scores(table.config, run->task->evaluate_items(table.config.split), row);
+    if (seed == 1 && !options.samples.empty()) {
+      std::string name = config.name;
+      std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+      row.samples = run->task->sample(table.config.split, options.samples / name);
+    }
     if (!run->info.path.empty()) {
       row.runs.push_back(run->info.path);
     }
@@ -331,6 +338,9 @@ TableResult make_table(const TableFile& table, Store& store, const TableOptions&
       add_parents(*job.stage, job.label, jobs);
       jobs.push_back(std::move(job));
     }
+  }
+  if (!options.samples.empty()) {
+    mmi::create_directories(options.samples);
   }
   jobs = distinct(std::move(jobs));
   log::info(

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
@@ -13,6 +14,7 @@
 #include "mmi/io/json.h"
 #include "mmi/runs/page.h"
 #include "mmi/runs/table.h"
+#include "runs/run_log.h"
 #include "runs/svg.h"
 
 namespace mmi::runs {
@@ -182,7 +184,35 @@ std::string csv(const TableResult& result) {
   return text;
 }
 
-ordered_json document(const TableResult& result, const std::string& command) {
+/// The training loss of the first seed: steps and values, at most a hundred.
+ordered_json loss_of(const RowResult& row) {
+  ordered_json curve = {{"x", ordered_json::array()}, {"y", ordered_json::array()}};
+  if (row.runs.empty()) {
+    return curve;
+  }
+  Curves curves = read_curves(row.runs.front());
+  const Series& series = curves[curves.contains("loss") ? "loss" : "generator_loss"]["train"];
+  const std::size_t stride = series.x.size() / 100 + 1;
+  for (std::size_t i = 0; i < series.x.size(); i += stride) {
+    curve["x"].push_back(series.x[i]);
+    curve["y"].push_back(series.y[i]);
+  }
+  return curve;
+}
+
+/// Relative to the table's folder.
+ordered_json samples_of(const RowResult& row, const fs::path& folder) {
+  ordered_json samples = ordered_json::array();
+  for (const Artifact& sample : row.samples) {
+    samples.push_back(
+        {{"file", fs::relative(sample.path, folder).generic_string()},
+         {"caption", sample.caption}});
+  }
+  return samples;
+}
+
+ordered_json document(
+    const TableResult& result, const fs::path& folder, const std::string& command) {
   ordered_json rows = ordered_json::array();
   for (const RowResult& row : result.rows) {
     ordered_json metrics = ordered_json::object();
@@ -202,7 +232,9 @@ ordered_json document(const TableResult& result, const std::string& command) {
          {"metrics", metrics},
          {"paper", row.config.paper},
          {"training_s", row.seconds},
-         {"runs", runs}});
+         {"runs", runs},
+         {"loss", loss_of(row)},
+         {"samples", samples_of(row, folder)}});
   }
   ordered_json orderings = ordered_json::array();
   for (const OrderingResult& ordering : result.orderings) {
@@ -371,7 +403,7 @@ void write_table(const TableResult& result, const fs::path& folder, const std::s
   write(".md", markdown(result, command));
   write(".csv", csv(result));
   write(".svg", picture(result));
-  write(".json", document(result, command).dump(1) + "\n");
+  write(".json", document(result, folder, command).dump(1) + "\n");
 }
 
 fs::path write_table_index(const fs::path& folder) {
@@ -419,6 +451,31 @@ fs::path write_table_index(const fs::path& folder) {
     page.table(columns, rows);
     fs::path svg = file;
     page.picture(svg.replace_extension(".svg").filename(), "our means with 95 % intervals");
+    std::vector<Series> losses;
+    std::set<std::string> drawn;
+    for (const auto& row : table.at("rows")) {
+      const auto x = row.value("loss", nlohmann::json::object()).value("x", std::vector<double>());
+      if (x.size() > 1 && drawn.insert(row.at("runs")[0].get<std::string>()).second) {
+        losses.push_back(
+            {row.at("name").get<std::string>(), x, row["loss"].at("y").get<std::vector<double>>()});
+      }
+    }
+    if (!losses.empty()) {
+      CurveOptions axes;
+      axes.x_label = "step";
+      axes.y_label = "training loss of the first seed";
+      axes.log_y = true;
+      page.curve("Training", losses, axes);
+    }
+    page.side_by_side([&](Page& samples) {
+      for (const auto& row : table.at("rows")) {
+        for (const auto& sample : row.value("samples", nlohmann::json::array())) {
+          samples.artifact(
+              folder / sample.at("file").get<std::string>(),
+              row.at("name").get<std::string>() + ": " + sample.at("caption").get<std::string>());
+        }
+      }
+    });
     std::vector<std::vector<std::string>> claims;
     for (const auto& claim : table.at("orderings")) {
       claims.push_back(

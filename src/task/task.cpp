@@ -18,6 +18,10 @@ std::vector<Artifact> Task::generate(const GenerateRequest& request) {
   throw ConfigError("this model has nothing to generate; evaluate it with `mmi eval`");
 }
 
+std::vector<Artifact> Task::sample(const std::string& split, const std::filesystem::path& stem) {
+  return {};
+}
+
 Metrics mean_over_items(const Task::ItemMetrics& items) {
   Metrics means;
   std::vector<double> counts;

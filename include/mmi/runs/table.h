@@ -101,6 +101,7 @@ struct TableOptions {
   int jobs = 1;
   std::string program;  ///< of these processes; `jobs` > 1 needs it
   std::function<bool()> stop = {};
+  std::filesystem::path samples = {};  ///< a folder for what rows have to show; empty: nothing
 };
 
 /// A mean over items and seeds with its interval over both.
@@ -115,6 +116,7 @@ struct RowResult {
   std::map<std::string, Score> scores;               ///< by metric
   std::map<std::string, metrics::ItemScores> items;  ///< by metric: [item][seed]
   std::vector<std::filesystem::path> runs;           ///< one a seed
+  std::vector<Artifact> samples;                     ///< of the first seed
   double seconds = 0;                                ///< of training, all seeds
 };
 

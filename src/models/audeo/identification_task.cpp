@@ -244,6 +244,15 @@ void IdentificationTask::restore(const std::map<std::string, double>& calibratio
   }
 }
 
+std::vector<Artifact> IdentificationTask::sample(
+    const std::string& split, const std::filesystem::path& stem) {
+  const auto recording = recordings_->split(split).front();
+  if (player_ != nullptr) {
+    return sample_performance(*player_, *recording, stem);
+  }
+  return {write_sample(recording->audio(), stem, recording->name())};
+}
+
 std::string IdentificationTask::data_fingerprint() const {
   return recordings_->fingerprint();
 }

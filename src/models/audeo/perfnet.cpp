@@ -12,6 +12,7 @@ namespace F = torch::nn::functional;
 using encoders::scaled_channels;
 
 constexpr double kLeak = 0.01;
+constexpr int kUpKernels[] = {6, 4, 3, 2};
 constexpr std::int64_t kShortest = 32;  // four poolings leave two frames to normalise over
 
 torch::Tensor normalised(const torch::Tensor& x) {
@@ -24,6 +25,15 @@ torch::Tensor active(const torch::Tensor& x) {
 
 torch::nn::Conv1d conv3(std::int64_t in, std::int64_t out) {
   return torch::nn::Conv1d(torch::nn::Conv1dOptions(in, out, 3).padding(1));
+}
+
+/// Frames that come out for `frames`: halved four times, then raised by the kernels.
+std::int64_t output_frames(std::int64_t frames) {
+  std::int64_t length = frames / 16;
+  for (const int kernel : kUpKernels) {
+    length = 2 * (length - 1) - 2 + kernel;
+  }
+  return length;
 }
 
 /// Brings `x` to the length of `other` as the published code does: first evenly on both sides,
@@ -179,20 +189,19 @@ PerfNet::PerfNet(const PerfNetConfig& config) : config_(config) {
 
   struct Layout {
     std::int64_t in, out, skip, condition;
-    int kernel;
   };
 
   for (const Layout& up :
-       {Layout{4096, 2048, 2048, 1024, 6},
-        Layout{2048, 1024, 1024, 512, 4},
-        Layout{1024, 1024, 512, 0, 3},
-        Layout{1024, 1024, 256, 0, 2}}) {
+       {Layout{4096, 2048, 2048, 1024},
+        Layout{2048, 1024, 1024, 512},
+        Layout{1024, 1024, 512, 0},
+        Layout{1024, 1024, 256, 0}}) {
     up_.push_back(std::make_shared<PerfNetUp>(
         channels(up.in),
         channels(up.out),
         channels(up.skip),
         up.condition > 0 ? channels(up.condition) : 0,
-        up.kernel));
+        kUpKernels[up_.size()]));
     ups->push_back(up_.back());
   }
   register_module("up_convs", ups);
@@ -226,12 +235,15 @@ PerfNetActivations PerfNet::activations(const torch::Tensor& score, const torch:
       kShortest,
       score.sizes().vec(),
       onoff.sizes().vec());
+  const std::int64_t frames = score.size(2);
+  // Where fewer would come out than went in, silence follows up to a multiple of 16.
+  const std::int64_t more = output_frames(frames) < frames ? (16 - frames % 16) % 16 : 0;
   PerfNetActivations a;
-  torch::Tensor x = score;
+  torch::Tensor x = torch::constant_pad_nd(score, {0, more});
   for (std::size_t i = 0; i < down_.size(); ++i) {
     a.down.push_back(down_[i]->forward(i == 0 ? x : torch::max_pool1d(a.down.back(), 2)));
   }
-  x = onoff;
+  x = torch::constant_pad_nd(onoff, {0, more});
   for (std::size_t i = 0; i < onoff_.size(); ++i) {
     x = torch::max_pool1d(onoff_[i]->forward(x), 2);
     if (i > 0) {
@@ -249,7 +261,7 @@ PerfNetActivations PerfNet::activations(const torch::Tensor& score, const torch:
     a.bands.push_back(x);
   }
   x = torch::leaky_relu(lastconv(x), kLeak);
-  a.spectrogram = x.slice(2, 0, score.size(2));
+  a.spectrogram = x.slice(2, 0, frames);
   return a;
 }
 

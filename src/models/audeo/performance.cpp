@@ -55,6 +55,31 @@ torch::Tensor sound_of(const PerformanceOutput& output, const KeyRange& keys, in
       music::render(music::roll_to_notes(output.roll, keys.low_pitch(), kFps), synth));
 }
 
+Artifact write_sample(
+    const torch::Tensor& sound, const std::filesystem::path& stem, const std::string& caption) {
+  constexpr double kSeconds = 10;
+  constexpr double kPeak = 0.7;
+  const torch::Tensor part =
+      sound.slice(0, 0, static_cast<std::int64_t>(kSeconds * kSampleRateHz)).to(torch::kFloat32);
+  const double loudest = part.abs().max().item<double>();
+  const torch::Tensor scaled = (part * (kPeak / std::max(loudest, 1e-6))).contiguous();
+  Artifact sample{stem.string() + ".wav", caption};
+  io::write_wav(
+      sample.path,
+      {scaled.const_data_ptr<float>(), static_cast<std::size_t>(scaled.numel())},
+      1,
+      static_cast<int>(kSampleRateHz));
+  return sample;
+}
+
+std::vector<Artifact> sample_performance(
+    Performer& performer, const Recording& recording, const std::filesystem::path& stem) {
+  return {write_sample(
+      sound_of(performer.perform(recording), performer.input_format().keys),
+      stem,
+      recording.name())};
+}
+
 std::vector<Artifact> perform_clip(Performer& performer, const GenerateRequest& request) {
   const Performer::Format input = performer.input_format();
   const std::string program_text = option(request, "program");

@@ -269,6 +269,11 @@ std::vector<Artifact> Roll2MidiTask::generate(const GenerateRequest& request) {
   return perform_clip(*this, request);
 }
 
+std::vector<Artifact> Roll2MidiTask::sample(
+    const std::string& split, const std::filesystem::path& stem) {
+  return sample_performance(*this, *video2roll_->recordings().split(split).front(), stem);
+}
+
 std::string Roll2MidiTask::data_fingerprint() const {
   return video2roll_->data_fingerprint();
 }

@@ -265,6 +265,11 @@ std::vector<Artifact> Video2RollTask::generate(const GenerateRequest& request) {
   return perform_clip(*this, request);
 }
 
+std::vector<Artifact> Video2RollTask::sample(
+    const std::string& split, const std::filesystem::path& stem) {
+  return sample_performance(*this, *recordings_->split(split).front(), stem);
+}
+
 std::string Video2RollTask::data_fingerprint() const {
   return recordings_->fingerprint() + (examples_ ? "\n" + examples_->fingerprint() : "");
 }

@@ -15,7 +15,7 @@ PerfNetConfig small(std::int64_t bins = 65) {
 TEST(PerfNet, CropsItsLongerOutputToTheScore) {
   const torch::NoGradGuard no_grad;
   PerfNet net(small());
-  for (const std::int64_t frames : {32, 33, 100, 250, 860}) {
+  for (std::int64_t frames : {32, 33, 47, 100, 124, 125, 126, 127, 250, 860}) {
     const torch::Tensor score = torch::rand({2, 128, frames});
     EXPECT_EQ(net.forward(score, score).sizes().vec(), (std::vector<std::int64_t>{2, 65, frames}));
   }

@@ -14,6 +14,7 @@
 #include "mmi/music/midi.h"
 #include "mmi/task/tool.h"
 #include "mmi/worlds/piano/keyboard.h"
+#include "models/audeo/parts.h"
 #include "models/audeo/scene.h"
 
 namespace mmi::models::audeo {
@@ -25,8 +26,7 @@ using data::formats::AudeoLayout;
 class AudeoTools : public ::testing::Test {
  protected:
   void SetUp() override {
-    static const bool once = (register_audeo(), true);
-    ASSERT_TRUE(once);
+    register_parts();
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

@@ -16,6 +16,7 @@
 #include "mmi/music/midi.h"
 #include "mmi/nn/optimizer.h"
 #include "mmi/nn/state.h"
+#include "models/audeo/parts.h"
 
 namespace mmi::models::audeo {
 namespace {
@@ -36,12 +37,6 @@ class Folder : public ::testing::Test {
 
   void TearDown() override {
     fs::remove_all(folder_);
-  }
-
-  static void register_parts() {
-    if (Registry<ScoredSounds>::get().find("piano_sounds") == nullptr) {
-      register_audeo();
-    }
   }
 
   /// A chirp of `seconds`, stereo.

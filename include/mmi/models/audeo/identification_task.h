@@ -49,6 +49,8 @@ class MMI_API IdentificationTask : public Task {
   ItemMetrics evaluate_items(const std::string& split) override;
   std::pair<std::string, bool> selection() const override;
   std::string data_fingerprint() const override;
+  std::vector<Artifact> sample(
+      const std::string& split, const std::filesystem::path& stem) override;
 
   /// The player's threshold.
   void restore(const std::map<std::string, double>& calibration) override;

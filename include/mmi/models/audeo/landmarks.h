@@ -19,7 +19,7 @@ struct MMI_API LandmarkConfig {
   int fan_out = 8;                ///< second peaks tried for a first one, and third for a second
   int peaks_per_frame = 5;        ///< the strongest local maxima
   double smallest_rise = 1.0;     ///< of a peak, in natural-log power per frame
-  double smallest_score = 0.11;  ///< below it: nothing found
+  double smallest_score = 0.11;   ///< below it: nothing found
   double smallest_margin = 1.15;  ///< best over second-best score; below it: nothing found
 
   static const config::Schema& schema();

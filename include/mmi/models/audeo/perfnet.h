@@ -56,7 +56,8 @@ struct PerfNetActivations {
 /// PerformanceNet (Wang & Yang, AAAI 2019; Audeo's PerfNet; official key names): score (B, 128, T)
 /// in [0, 1] and its onsets (+1) and offsets (-1) (B, 128, T) -> log spectrogram (B, bins, T).
 /// 249,804,801 parameters at width 1. T >= 32; the published 860 frames come out as they are, of
-/// other lengths the longer output is cropped to T.
+/// other lengths the longer output is cropped to T; a shorter one is avoided by silence behind the
+/// score.
 class MMI_API PerfNet : public torch::nn::Module {
  public:
   explicit PerfNet(const PerfNetConfig& config);

@@ -47,6 +47,14 @@ MMI_API torch::Tensor sound_of(
 MMI_API std::shared_ptr<const Recording> read_clip(
     const GenerateRequest& request, std::int64_t height, std::int64_t width);
 
+/// `<stem>.wav`: the first ten seconds of the first recording as they are performed.
+MMI_API std::vector<Artifact> sample_performance(
+    Performer& performer, const Recording& recording, const std::filesystem::path& stem);
+
+/// Writes ten seconds of sound (N) at 16 kHz, peak at -3 dBFS.
+MMI_API Artifact write_sample(
+    const torch::Tensor& sound, const std::filesystem::path& stem, const std::string& caption);
+
 /// Reads the clip, performs it and writes `<out>.mid`, `.wav`, `.png` (rolls; with the `truth`
 /// option, a MIDI file, the truth too) and `.mp4` (the input with the new sound). `program` option:
 /// General MIDI instrument; ConfigError when the performer brings its own sound.

@@ -57,6 +57,8 @@ class MMI_API Roll2MidiTask : public Task, public Performer {
   Format input_format() const override;
   PerformanceOutput perform(const Recording& recording) override;
   std::string data_fingerprint() const override;
+  std::vector<Artifact> sample(
+      const std::string& split, const std::filesystem::path& stem) override;
 
   /// Refines a roll of any length: (F,K) probabilities → (F,K) in (0, 1). Windows do not overlap;
   /// the last one is padded with silence.

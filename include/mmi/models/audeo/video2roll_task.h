@@ -66,6 +66,8 @@ class MMI_API Video2RollTask : public Task, public Performer {
   Format input_format() const override;
   PerformanceOutput perform(const Recording& recording) override;
   std::string data_fingerprint() const override;
+  std::vector<Artifact> sample(
+      const std::string& split, const std::filesystem::path& stem) override;
 
   /// Key probabilities (F,K) float32 of every frame, edges by the published inference rule.
   torch::Tensor predict(const Recording& recording);
