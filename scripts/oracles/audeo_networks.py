@@ -3,7 +3,8 @@
     python scripts/oracles/audeo_networks.py ORACLES/audeo
 
 Writes tests/data/audeo/{oracle.json,video2roll.npz,roll2midi_generator.npz,
-roll2midi_discriminator.npz,perfnet.npz}. Origin, licence and the fill rule: tests/data/audeo/README.md.
+roll2midi_discriminator.npz,perfnet.npz}. Origin, licence and the fill rule:
+tests/data/audeo/README.md.
 """
 
 import json
