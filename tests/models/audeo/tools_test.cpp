@@ -73,7 +73,9 @@ class AudeoTools : public ::testing::Test {
     return paths;
   }
 
-  fs::path folder_ = fs::path(::testing::TempDir()) / "audeo_tools";
+  fs::path folder_ = fs::path(::testing::TempDir()) /
+                     (std::string("audeo_tools_") +
+                      ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 /// 120 quarters a minute for two quarters, then 60.
