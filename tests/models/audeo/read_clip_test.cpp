@@ -52,9 +52,9 @@ class ReadClip : public ::testing::Test {
     return all;
   }
 
-  fs::path folder_ = fs::path(::testing::TempDir()) /
-                     (std::string("read_clip_") +
-                      ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  fs::path folder_ =
+      fs::path(::testing::TempDir()) /
+      (std::string("read_clip_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(ReadClip, TheKeyboardIsFoundUnlessToldOtherwise) {
