@@ -140,7 +140,13 @@ std::shared_ptr<const Recording> read_clip(
       "--on-error must be raise or pad, but is \"{}\"",
       on_error);
   options.on_error = on_error == "pad" ? io::OnError::kPad : io::OnError::kRaise;
-  options.crop = choose_crop(request.input, option(request, "crop"), options.on_error);
+  std::string crop = option(request, "crop");
+  if (crop.empty() || crop == "auto") {
+    // Pictures of the model's own size are what it was trained on, whatever their aspect.
+    const io::VideoInfo info = io::VideoReader(request.input).info();
+    crop = info.width == width && info.height == height ? "none" : crop;
+  }
+  options.crop = choose_crop(request.input, crop, options.on_error);
   io::VideoReader reader(request.input, options);
   auto clip = std::make_shared<ClipRecording>(
       request.input.stem().string(), static_cast<std::size_t>(height * width));

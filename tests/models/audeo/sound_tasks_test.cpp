@@ -102,6 +102,7 @@ TEST_F(SoundTasks, PerfNetLearnsFromTheRecordingsOwnSound) {
   EXPECT_LT(last, first / 2);
 }
 
+#ifdef MMI_WITH_MEDIA
 TEST_F(SoundTasks, PerfNetPlaysAMidiFile) {
   const torch::NoGradGuard no_grad;
   perfnet_->module().eval();
@@ -117,6 +118,7 @@ TEST_F(SoundTasks, PerfNetPlaysAMidiFile) {
     EXPECT_GT(fs::file_size(file.path), 1000u) << file.path;
   }
 }
+#endif
 
 TEST_F(SoundTasks, AnUntrainedRefinementIsPerfNetEitherWay) {
   const torch::NoGradGuard no_grad;
