@@ -471,7 +471,7 @@ fs::path write_table_index(const fs::path& folder) {
       for (const auto& row : table.at("rows")) {
         for (const auto& sample : row.value("samples", nlohmann::json::array())) {
           samples.artifact(
-              folder / sample.at("file").get<std::string>(),
+              sample.at("file").get<std::string>(),
               row.at("name").get<std::string>() + ": " + sample.at("caption").get<std::string>());
         }
       }
