@@ -43,8 +43,7 @@ MMI_API torch::Tensor sound_of(
 /// Reads a video as a recording, gray, 25 fps, resized. `crop` option: x1,y1,x2,y2 in source
 /// pixels; "none", the whole picture; "auto" (default), the keyboard that is found, or the whole
 /// picture where that is a keyboard crop (at least 7.5 times as wide as high, or of the size asked
-/// for). Throws DataError for
-/// what is not a video, or shows no complete keyboard.
+/// for). Throws DataError for what is not a video, or shows no complete keyboard.
 MMI_API std::shared_ptr<const Recording> read_clip(
     const GenerateRequest& request, std::int64_t height, std::int64_t width);
 
