@@ -75,6 +75,10 @@ int run_train(const Command& command) {
     options.resume = from;
   }
   const auto run = store_of(command).train(*stage, options);
+  if (run->info.path.empty()) {
+    log::info("{} trains nothing of its own; what it needs is ready", run->info.task);
+    return kExitOk;
+  }
   if (!train::distributed().is_writer()) {
     return kExitOk;
   }

@@ -73,7 +73,7 @@ std::string list_tools(const std::string& system) {
   std::string text;
   for (const auto& entry : Registry<Tool>::get().entries()) {
     if (entry.name.starts_with(system + "/")) {
-      text += format("  {:<16}  {}\n", entry.name.substr(system.size() + 1), entry.doc);
+      text += format("  {:<20}  {}\n", entry.name.substr(system.size() + 1), entry.doc);
     }
   }
   return text;

@@ -68,6 +68,7 @@ const config::Schema& LandmarkConfig::schema() {
   static const config::Schema made =
       config::Table<C>("landmarks", "tempo-invariant index that recognises works")
           .field("span_s", &C::span_s, "from a triplet's first peak to its last", config::above(0))
+          .field("gap_s", &C::gap_s, "between two peaks of a triplet at least", config::above(0))
           .field("fan_out", &C::fan_out, "peaks tried behind each peak", config::between(1, 32))
           .field(
               "peaks_per_frame",
