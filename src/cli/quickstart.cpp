@@ -137,7 +137,9 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 Models train_chain(const Command& command, const fs::path& out) {
-  std::vector<std::string> overrides = command.rest(0);
+  std::vector<std::string> overrides = {"preset=quickstart"};
+  const std::vector<std::string> given = command.rest(0);
+  overrides.insert(overrides.end(), given.begin(), given.end());
   runs::Store store(out / "runs");
   runs::TrainOptions options;
   options.stop = command.interrupted;

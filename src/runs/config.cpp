@@ -41,7 +41,8 @@ const config::Schema& InitConfig::schema() {
 const config::Schema& RunConfig::schema() {
   static const config::Schema made =
       config::Table<RunConfig>("run", "one training: a task, its data and the loop")
-          .field("preset", &RunConfig::preset, "size: smoke, small, gpu or paper")
+          .field(
+              "preset", &RunConfig::preset, "size: smoke, small, gpu, paper or another of the file")
           .cosmetic()
           .field("task", &RunConfig::task, "what is trained")
           .field("init", &RunConfig::init, "weights to begin with instead of random ones")

@@ -293,6 +293,7 @@ OrderingResult judge(
       column->higher ? ">" : "<",
       claim.worse,
       claim.margin > 0 ? format(" by more than {:g}", claim.margin) : "");
+  result.digits = column->digits;
   const RowResult* const better = row(claim.better);
   const RowResult* const worse = row(claim.worse);
   if (better == nullptr || worse == nullptr) {

@@ -28,6 +28,7 @@ const config::Schema& ColumnConfig::schema() {
           .field("metric", &ColumnConfig::metric, "its name among the task's scores")
           .field("label", &ColumnConfig::label, "heading; default: the metric")
           .field("higher", &ColumnConfig::higher, "larger is better")
+          .field("ranked", &ColumnConfig::ranked, "mark the best row (off: nothing is better)")
           .field("digits", &ColumnConfig::digits, "after the point", config::between(0, 6));
   return made;
 }

@@ -25,6 +25,7 @@ struct MMI_API ColumnConfig {
   std::string metric;  ///< of Task::evaluate_items
   std::string label;
   bool higher = true;  ///< larger is better
+  bool ranked = true;  ///< false: nothing is better or worse about it
   int digits = 1;
 
   static const config::Schema& schema();
@@ -122,6 +123,7 @@ struct RowResult {
 
 struct OrderingResult {
   std::string text;
+  int digits = 1;                               ///< of the difference, after the point
   std::optional<metrics::Interval> difference;  ///< none when a row was not run
   std::string verdict;                          ///< holds, fails, undecided, not run
 };

@@ -52,12 +52,13 @@ const config::Schema& Video2RollTaskConfig::schema() {
   using C = Video2RollTaskConfig;
   static const config::Schema made =
       config::Table<C>("audeo/video2roll", "Audeo stage A: keyboard video to roll (thesis 3.2.1)")
-          .field("model", &C::model, "network: 5 frames to key logits")
+          .field("model", &C::model, "network: frames to key logits")
           .field("recordings", &C::recordings, "piano videos with their rolls")
           .field(
               "examples", &C::examples, "own training examples instead of the recordings' frames")
           .field("height", &C::height, "of the keyboard crop in pixels", config::between(16, 1024))
           .field("width", &C::width, "of the keyboard crop in pixels", config::between(64, 4096))
+          .field("frames", &C::frames, "stacked around the labelled one", config::between(1, 25))
           .field("min_key", &C::min_key, "lowest key, 0 = A0", config::between(0, 87))
           .field("max_key", &C::max_key, "highest key, 87 = C8", config::between(0, 87))
           .field("loss", &C::loss, "bce is the published one")
@@ -80,6 +81,9 @@ const config::Schema& Video2RollTaskConfig::schema() {
             if (c.min_key > c.max_key) {
               problems.add(format("min_key {} is above max_key {}", c.min_key, c.max_key));
             }
+            if (c.frames % 2 == 0) {
+              problems.add(format("frames must be odd, but is {}", c.frames));
+            }
           });
   return made;
 }
@@ -89,6 +93,7 @@ Video2RollTask::Video2RollTask(const Video2RollTaskConfig& config, const BuildAr
   recordings_ =
       Registry<Recordings>::get().create(config_.recordings, {config_.height, config_.width});
   FrameModel::BuildArgs shape;
+  shape.frames = config_.frames;
   shape.height = config_.height;
   shape.width = config_.width;
   shape.keys = config_.range().count();
@@ -118,8 +123,7 @@ std::vector<Phase> Video2RollTask::phases() const {
 }
 
 std::shared_ptr<data::Dataset> Video2RollTask::frames_of(const std::string& split) const {
-  return std::make_shared<FrameStacks>(
-      recordings_->split(split), config_.range(), config_.height, config_.width);
+  return std::make_shared<FrameStacks>(recordings_->split(split), config_.range(), config_.stack());
 }
 
 std::vector<std::pair<std::string, Task::DatasetOpener>> Video2RollTask::datasets() {
@@ -184,11 +188,11 @@ torch::Tensor Video2RollTask::predict(const Recording& recording) {
   for (std::int64_t start = 0; start < frames; start += kPredictBatch) {
     std::vector<std::int64_t> indices;
     for (std::int64_t t = start; t < std::min(frames, start + kPredictBatch); ++t) {
-      const auto stack = stack_indices(t, frames);
+      const auto stack = stack_indices(t, frames, config_.frames);
       indices.insert(indices.end(), stack.begin(), stack.end());
     }
-    const torch::Tensor stacks =
-        images.index_select(0, torch::tensor(indices)).view({-1, 5, config_.height, config_.width});
+    const torch::Tensor stacks = images.index_select(0, torch::tensor(indices))
+                                     .view({-1, config_.frames, config_.height, config_.width});
     parts.push_back(model_->forward(prepare(stacks)).sigmoid().to(torch::kCPU));
   }
   return torch::cat(parts);

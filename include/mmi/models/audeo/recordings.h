@@ -2,7 +2,6 @@
 
 #include <torch/types.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -77,19 +76,27 @@ class MMI_API Recordings {
   virtual std::string fingerprint() const = 0;
 };
 
-/// Indices of the five frames around `t` among `frames` frames; at the edges the nearest complete
-/// choice of the published inference: i < 2: (t,t,t,t+1,t+2), i >= F-2: (t-2,t-1,t,t,t).
-MMI_API std::array<std::int64_t, 5> stack_indices(std::int64_t t, std::int64_t frames);
+/// Indices of the `count` (odd) frames around `t` among `frames` frames; at the edges the choice of
+/// the published inference, with 5: i < 2: (t,t,t,t+1,t+2), i >= F-2: (t-2,t-1,t,t,t).
+MMI_API std::vector<std::int64_t> stack_indices(
+    std::int64_t t, std::int64_t frames, std::int64_t count = 5);
 
-/// Writes the five-frame stack around `t`, (5,H,W) uint8.
+/// What a frame model looks at.
+struct StackShape {
+  std::int64_t height = 100;
+  std::int64_t width = 900;
+  std::int64_t frames = 5;  ///< odd; the label is the middle one's
+};
+
+/// Writes the stack around `t`, (frames,H,W) uint8.
 MMI_API torch::Tensor read_stack(
-    const Recording& recording, std::int64_t t, std::int64_t height, std::int64_t width);
+    const Recording& recording, std::int64_t t, const StackShape& shape);
 
-/// Every frame of some recordings, except two at each end, as training examples:
-/// {frames (5,H,W) uint8, keys (K) uint8}. Thread-safe.
+/// Every frame of some recordings, except frames / 2 at each end, as training examples:
+/// {frames (frames,H,W) uint8, keys (K) uint8}. Thread-safe.
 class MMI_API FrameStacks : public data::Dataset {
  public:
-  FrameStacks(RecordingList recordings, KeyRange range, std::int64_t height, std::int64_t width);
+  FrameStacks(RecordingList recordings, KeyRange range, const StackShape& shape);
 
   std::int64_t size() const override;
   TensorDict get(std::int64_t index, Rng& rng) const override;
@@ -104,8 +111,7 @@ class MMI_API FrameStacks : public data::Dataset {
  private:
   RecordingList recordings_;
   KeyRange range_;
-  std::int64_t height_;
-  std::int64_t width_;
+  StackShape shape_;
   std::vector<std::int64_t> first_;  ///< example number of each recording's first example
   torch::Tensor labels_;
 };

@@ -25,6 +25,7 @@ struct MMI_API Video2RollTaskConfig {
   std::optional<config::Component<data::Dataset>> examples;
   std::int64_t height = 100;
   std::int64_t width = 900;
+  std::int64_t frames = 5;
   std::int64_t min_key = 15;
   std::int64_t max_key = 65;
   FrameLoss loss = FrameLoss::kBce;
@@ -43,11 +44,16 @@ struct MMI_API Video2RollTaskConfig {
     return {min_key, max_key};
   }
 
+  StackShape stack() const {
+    return {height, width, frames};
+  }
+
   static const config::Schema& schema();
 };
 
-/// Stage A of Audeo (thesis 3.2.1, spec §3.1, §4): five gray keyboard crops → keys that sound at
-/// the middle one. Also trains the ResNet baselines and any encoder (`model.name`).
+/// Stage A of Audeo (thesis 3.2.1, spec §3.1, §4): five gray keyboard crops (or
+/// `frames` of them) → keys that sound at the middle one. Also trains the ResNet baselines and any
+/// encoder (`model.name`).
 class MMI_API Video2RollTask : public Task, public Performer {
  public:
   Video2RollTask(const Video2RollTaskConfig& config, const BuildArgs& args);
