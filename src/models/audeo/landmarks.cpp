@@ -42,14 +42,15 @@ torch::Tensor semitone_bank() {
 }
 
 /// (88, T): how fast each semitone grows, half-wave rectified.
-torch::Tensor rises(const torch::Tensor& waveform) {
+torch::Tensor rises(const torch::Tensor& waveform, double floor_db) {
   static const torch::Tensor bank = semitone_bank();
   dsp::StftConfig stft;
   stft.n_fft = kFft;
   stft.hop_samples = kHop;
   stft.pad_mode = dsp::PadMode::kZeros;
+  const torch::Tensor power = torch::matmul(bank, dsp::power(dsp::stft(waveform, stft)));
   const torch::Tensor level =
-      torch::matmul(bank, dsp::power(dsp::stft(waveform, stft))).add(1e-3).log();
+      power.add(power.max() * std::pow(10, floor_db / 10)).clamp_min(1e-12).log();
   return torch::constant_pad_nd(level.diff(1, 1).clamp_min(0), {1, 0});
 }
 
@@ -75,6 +76,11 @@ const config::Schema& LandmarkConfig::schema() {
               &C::peaks_per_frame,
               "strongest local maxima",
               config::between(1, 88))
+          .field(
+              "floor_db",
+              &C::floor_db,
+              "power added to all, against the loudest semitone",
+              config::between(-120, 0))
           .field(
               "smallest_rise",
               &C::smallest_rise,
@@ -103,7 +109,7 @@ std::vector<Peak> landmark_peaks(const torch::Tensor& waveform, const LandmarkCo
   if (waveform.size(0) < kFft) {
     return {};
   }
-  const torch::Tensor rise = rises(waveform.to(torch::kFloat32));
+  const torch::Tensor rise = rises(waveform.to(torch::kFloat32), config.floor_db);
   const torch::Tensor highest = torch::max_pool2d(
                                     rise.unsqueeze(0),
                                     {2 * kNearSemitones + 1, 2 * kNearFrames + 1},

@@ -218,6 +218,11 @@ PerfNet::PerfNet(const PerfNetConfig& config) : config_(config) {
   onoff_ = encoder(*onoff, 3, config.width);
   register_module("onset_offset_encoder", onoff);
   init_xavier(*this);
+  // Each texture block doubles what it is given. At its full size the last layer answers with
+  // values of 20 where 0 to 8 are right; the first updates then push it below zero, where its
+  // leaky rectifier lets hardly anything through, and it stays silent.
+  const torch::NoGradGuard no_grad;
+  lastconv->weight.div_(1 << texture_.size());
 }
 
 torch::Tensor PerfNet::forward(const torch::Tensor& score, const torch::Tensor& onoff) {

@@ -14,13 +14,16 @@
 namespace mmi::models::audeo {
 
 struct MMI_API LandmarkConfig {
-  double span_s = 3;              ///< a triplet's first to last peak
-  double gap_s = 0.1;             ///< between two peaks of a triplet at least
-  int fan_out = 8;                ///< second peaks tried for a first one, and third for a second
-  int peaks_per_frame = 5;        ///< the strongest local maxima
-  double smallest_rise = 1.0;     ///< of a peak, in natural-log power per frame
-  double smallest_score = 0.11;   ///< below it: nothing found
-  double smallest_margin = 1.15;  ///< best over second-best score; below it: nothing found
+  double span_s = 3;        ///< a triplet's first to last peak
+  double gap_s = 0.05;      ///< between two peaks of a triplet at least
+  int fan_out = 8;          ///< second peaks tried for a first one, and third for a second
+  int peaks_per_frame = 5;  ///< the strongest local maxima
+  /// Power added before the logarithm, against the loudest semitone of the sound. What is quieter
+  /// (transients between the partials, the noise of an inverted spectrogram) makes no peaks.
+  double floor_db = -30;
+  double smallest_rise = 0.5;    ///< of a peak, in natural-log power per frame
+  double smallest_score = 0.05;  ///< below it: nothing found
+  double smallest_margin = 2.0;  ///< best over second-best score; below it: nothing found
 
   static const config::Schema& schema();
 };
