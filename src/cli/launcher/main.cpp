@@ -2,6 +2,7 @@
 // Python. It links neither, so that a help page costs no library.
 #include <dlfcn.h>
 #include <glob.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -110,6 +112,10 @@ bool wants_colour() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Every training step takes and frees the same large blocks. Handing them back to the system in
+  // between costs page faults: 7 % of a Video2Roll training, a quarter of a spectrogram U-Net's.
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
   const mmi::cli::Invocation call = mmi::cli::parse_invocation(args);
   if (const auto answer = mmi::cli::static_answer(call, MMI_VERSION, wants_colour())) {
