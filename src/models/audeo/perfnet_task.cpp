@@ -89,32 +89,23 @@ Loss PerfNetTask::loss(const std::string& phase, const TensorDict& batch, StepCo
 }
 
 torch::Tensor PerfNetTask::spectrogram(const Score& score) {
+  return play_score(*model_, score, config_.window_frames, args_.device);
+}
+
+torch::Tensor play_score(
+    PerfNet& network, const Score& score, std::int64_t window, torch::Device device) {
   const torch::NoGradGuard no_grad;
-  const std::int64_t frames = score.notes.size(1);
-  const std::int64_t window = config_.window_frames;
-  const std::int64_t windows = (frames + window - 1) / window;
-  const auto cut = [&](const torch::Tensor& all) {
-    return torch::constant_pad_nd(all, {0, windows * window - frames})
-        .view({kMidiPitches, windows, window})
-        .permute({1, 0, 2})
-        .contiguous();
-  };
-  const torch::Tensor notes = cut(score.notes);
-  const torch::Tensor onoff = cut(score.onoff);
+  const torch::Tensor notes = cut_windows(score.notes, window);
+  const torch::Tensor onoff = cut_windows(score.onoff, window);
   std::vector<torch::Tensor> parts;
-  for (std::int64_t start = 0; start < windows; start += kWindowsAtOnce) {
-    const std::int64_t end = std::min(windows, start + kWindowsAtOnce);
-    parts.push_back(model_
-                        ->forward(
-                            notes.slice(0, start, end).to(args_.device),
-                            onoff.slice(0, start, end).to(args_.device))
-                        .to(torch::kCPU));
+  for (std::int64_t start = 0; start < notes.size(0); start += kWindowsAtOnce) {
+    const std::int64_t end = start + kWindowsAtOnce;
+    parts.push_back(
+        network
+            .forward(notes.slice(0, start, end).to(device), onoff.slice(0, start, end).to(device))
+            .to(torch::kCPU));
   }
-  return torch::cat(parts)
-      .permute({1, 0, 2})
-      .reshape({kBins, windows * window})
-      .slice(1, 0, frames)
-      .contiguous();
+  return join_windows(torch::cat(parts), score.notes.size(1));
 }
 
 Task::ItemMetrics PerfNetTask::evaluate_items(const std::string& split) {

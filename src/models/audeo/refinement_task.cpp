@@ -119,20 +119,16 @@ torch::Tensor RefinementTask::spectrogram(const torch::Tensor& roll) {
   const torch::NoGradGuard no_grad;
   const Score score = score_of(roll, input_format().keys.low_pitch());
   if (tuned_) {
-    return tuned_
-        ->forward(
-            score.notes.unsqueeze(0).to(args_.device), score.onoff.unsqueeze(0).to(args_.device))
-        .squeeze(0)
-        .to(torch::kCPU);
+    return play_score(*tuned_, score, config_.window_frames, args_.device);
   }
   const torch::Tensor coarse = perfnet_->spectrogram(score);
+  const torch::Tensor windows = cut_windows(coarse, config_.window_frames);
   std::vector<torch::Tensor> parts;
-  for (std::int64_t start = 0; start < coarse.size(1); start += config_.window_frames) {
-    const torch::Tensor part = coarse.slice(1, start, start + config_.window_frames);
+  for (std::int64_t i = 0; i < windows.size(0); ++i) {
     parts.push_back(
-        unet_->forward(part.unsqueeze(0).unsqueeze(0).to(args_.device))[0][0].to(torch::kCPU));
+        unet_->forward(windows[i].unsqueeze(0).unsqueeze(0).to(args_.device))[0].to(torch::kCPU));
   }
-  return torch::cat(parts, 1);
+  return join_windows(torch::cat(parts), coarse.size(1));
 }
 
 Task::ItemMetrics RefinementTask::evaluate_items(const std::string& split) {

@@ -32,6 +32,11 @@ torch::Tensor with_margin(const torch::Tensor& waveform) {
   return torch::constant_pad_nd(waveform.to(torch::kFloat32), {kFftSamples / 2, 0});
 }
 
+/// What a window of frames shares with each neighbour.
+std::int64_t margin_of(std::int64_t window) {
+  return window / 10;
+}
+
 std::int64_t samples_of(std::int64_t frames) {
   return (frames - 1) * kHopSamples + kFftSamples;
 }
@@ -82,6 +87,25 @@ torch::Tensor invert_log_spectrogram(const torch::Tensor& y, std::int64_t iterat
   // The last frame is centred at the end; one more gives the sound behind it.
   return dsp::griffin_lim(
       torch::constant_pad_nd(magnitude, {0, 1}), config, rng, y.size(1) * kHopSamples);
+}
+
+torch::Tensor cut_windows(const torch::Tensor& x, std::int64_t window) {
+  const std::int64_t margin = margin_of(window);
+  const std::int64_t hop = window - 2 * margin;
+  const std::int64_t count = (x.size(1) + hop - 1) / hop;
+  return torch::constant_pad_nd(x, {margin, count * hop + margin - x.size(1)})
+      .unfold(1, window, hop)
+      .permute({1, 0, 2})
+      .contiguous();
+}
+
+torch::Tensor join_windows(const torch::Tensor& parts, std::int64_t frames) {
+  const std::int64_t margin = margin_of(parts.size(2));
+  return parts.slice(2, margin, parts.size(2) - margin)
+      .permute({1, 0, 2})
+      .reshape({parts.size(1), -1})
+      .slice(1, 0, frames)
+      .contiguous();
 }
 
 std::int64_t ScoreWindows::add(

@@ -78,6 +78,24 @@ TEST(ScoreWindows, CutScoreAndSoundAtTheSameTime) {
   }
 }
 
+TEST(Windows, JoinToWhatWasCut) {
+  for (const std::int64_t frames : {1, 25, 200, 201, 777}) {
+    const torch::Tensor x = torch::rand({3, frames});
+    const torch::Tensor parts = cut_windows(x, 250);
+    EXPECT_EQ(parts.sizes().slice(1), (std::vector<std::int64_t>{3, 250}));
+    EXPECT_EQ(parts.size(0), (frames + 199) / 200);
+    EXPECT_TRUE(torch::equal(join_windows(parts, frames), x)) << frames;
+  }
+}
+
+// What a network gets wrong at a window's ends is not heard.
+TEST(Windows, EndsAreLeftOut) {
+  torch::Tensor parts = cut_windows(torch::ones({1, 600}), 250);
+  parts.slice(2, 0, 25).fill_(9);
+  parts.slice(2, 225).fill_(9);
+  EXPECT_TRUE(torch::equal(join_windows(parts, 600), torch::ones({1, 600})));
+}
+
 TEST(SpectrogramUNet, ChangesNothingUntrainedAtAnySize) {
   SpectrogramUNet net({});
   EXPECT_EQ(nn::parameter_count(net), 1942289);

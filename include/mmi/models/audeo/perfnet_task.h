@@ -68,6 +68,10 @@ class MMI_API PerfNetTask : public Task {
   std::shared_ptr<PerfNet> model_;
 };
 
+/// What a PerfNet makes of a score of any length: log spectrogram (1025, T), in windows.
+MMI_API torch::Tensor play_score(
+    PerfNet& network, const Score& score, std::int64_t window, torch::Device device);
+
 /// Which synthesiser stands for the microphone in procedural recordings: part of the data's
 /// identity.
 MMI_API std::string sound_fingerprint();

@@ -41,6 +41,13 @@ MMI_API torch::Tensor log_spectrogram(const torch::Tensor& waveform, std::int64_
 /// y (1025, T) -> waveform (256 T) at 16 kHz.
 MMI_API torch::Tensor invert_log_spectrogram(const torch::Tensor& y, std::int64_t iterations = 60);
 
+/// x (C, T) -> (N, C, window): windows that overlap by a fifth, silence around. A network sees its
+/// window's ends less well than its middle; join_windows keeps the middles.
+MMI_API torch::Tensor cut_windows(const torch::Tensor& x, std::int64_t window);
+
+/// Back from cut_windows: (N, C, window) -> (C, frames).
+MMI_API torch::Tensor join_windows(const torch::Tensor& parts, std::int64_t frames);
+
 /// Windows of scores and of the spectrograms that belong to them: {score (128, W), onoff (128, W),
 /// spectrogram (1025, W)} float32. Thread-safe.
 class MMI_API ScoreWindows : public data::Dataset {
