@@ -51,7 +51,8 @@ class ManifestTest : public testing::Test {
     return "none";
   }
 
-  fs::path folder_ = fs::path(testing::TempDir()) / "manifest";
+  fs::path folder_ =
+      fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(ManifestTest, ClipsOfSoundWithWhatTheLineSays) {

@@ -28,7 +28,8 @@ class PianoYt : public ::testing::Test {
     return "no error";
   }
 
-  std::filesystem::path root_ = std::filesystem::path(::testing::TempDir()) / "pianoyt";
+  std::filesystem::path root_ = std::filesystem::path(::testing::TempDir()) /
+                                ::testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(PianoYt, ReadsAListWithoutTitles) {
