@@ -54,12 +54,12 @@ std::string status_text(const RowResult& row) {
              : status_name(row.config.status);
 }
 
-/// The row with the best mean of a column.
+/// The row with the best mean of a column; null where nothing is better.
 const RowResult* best_of(const TableResult& result, const ColumnConfig& column) {
   const RowResult* best = nullptr;
-  for (const RowResult& row : column.ranked ? result.rows : std::vector<RowResult>()) {
+  for (const RowResult& row : result.rows) {
     const auto found = row.scores.find(column.metric);
-    if (found == row.scores.end()) {
+    if (!column.ranked || found == row.scores.end()) {
       continue;
     }
     const double sign = column.higher ? 1 : -1;

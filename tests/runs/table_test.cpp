@@ -140,7 +140,7 @@ TEST_F(TableTest, SeveralProcessesGiveTheSameTable) {
 TEST_F(TableTest, WritesWhatPeopleAndMachinesRead) {
   Store store(root_ / "runs");
   options_.rows = {"first"};
-  const TableResult result = make_table(table(), store, options_);
+  TableResult result = make_table(table(), store, options_);
   const fs::path out = root_ / "results";
   write_table(result, out, "mmi table 0.1 --preset smoke");
   write_table_index(out);
@@ -158,6 +158,10 @@ TEST_F(TableTest, WritesWhatPeopleAndMachinesRead) {
   const std::string markdown = read_text(out / "0.1.md");
   EXPECT_NE(markdown.find("| others | quoted | – | 0.250 |"), std::string::npos);
   EXPECT_NE(markdown.find("second: its own step size"), std::string::npos);
+  EXPECT_NE(markdown.find("| first | run | **"), std::string::npos);  // the best
+  result.config.columns[0].ranked = false;
+  write_table(result, out / "unranked", "");
+  EXPECT_EQ(read_text(out / "unranked/0.1.md").find("**"), std::string::npos);
   const std::string svg = read_text(out / "0.1.svg");
   EXPECT_NE(svg.find("Error, m ↓"), std::string::npos);
   EXPECT_EQ(svg.find("second"), std::string::npos);  // nothing to draw
