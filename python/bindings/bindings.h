@@ -30,5 +30,7 @@ void bind_python_tasks(py::module_& m);
 void bind_tasks(py::module_& m);
 void bind_runs(py::module_& m);
 void bind_music(py::module_& m);
+void bind_dsp(py::module_& m);
+void bind_rooms(py::module_& m);
 
 }  // namespace mmi::python

@@ -129,4 +129,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_python_tasks(m);
   mmi::python::bind_runs(m);
   mmi::python::bind_music(m);
+  mmi::python::bind_dsp(m);
+  mmi::python::bind_rooms(m);
 }

@@ -15,14 +15,18 @@ import torch
 __all__: list[str] = [
     "Batches",
     "Core",
+    "Material",
     "Note",
     "Run",
     "RunInfo",
+    "Scene",
     "Stage",
     "Task",
     "build",
     "cli_main",
     "create",
+    "describe_room_measures",
+    "energy_decay_curve",
     "export_bundle",
     "find_config",
     "find_run",
@@ -32,8 +36,10 @@ __all__: list[str] = [
     "list_runs",
     "load_tensors",
     "log_mel",
+    "measure_statuses",
     "metric_lines",
     "notes_to_roll",
+    "octave_filter",
     "open_run",
     "read_notes",
     "register_dataset",
@@ -46,10 +52,16 @@ __all__: list[str] = [
     "resolve",
     "revision",
     "roll_to_notes",
+    "room_depth",
+    "room_materials",
+    "room_measures",
+    "room_paths",
     "save_tensors",
     "set_verbose",
+    "simulate_room",
     "to_yaml",
     "train",
+    "unproject_depth",
     "version",
     "write_notes",
     "write_report",
@@ -229,6 +241,104 @@ class Note:
     @velocity.setter
     def velocity(self, arg0: int) -> None: ...
 
+class Material:
+    """
+    Absorption a band (63 Hz to 8 kHz) and scattering, both in [0, 1].
+    """
+    def __init__(
+        self,
+        absorption: float | collections.abc.Sequence[float],
+        scattering: float = 0.1,
+        name: str = "material",
+        category: str = "wall",
+    ) -> None: ...
+    def __repr__(self) -> str: ...
+    @property
+    def absorption(self) -> torch.Tensor: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def scattering(self) -> float: ...
+
+class Scene:
+    """
+    A room: planar polygons with materials; metres, z up. Materials are `Material`s or names
+    of the library (`mmi.rooms.materials()`).
+    """
+    @staticmethod
+    def extrude(
+        plan: collections.abc.Sequence[
+            typing.Annotated[collections.abc.Sequence[float], "FixedSize(2)"]
+        ],
+        height: float,
+        walls: Material | str,
+        floor: Material | str | None = None,
+        ceiling: Material | str | None = None,
+    ) -> Scene:
+        """
+        A floor plan of (x, y) corners from z = 0 to `height`; floor and ceiling default to
+        the walls' material.
+        """
+    @staticmethod
+    def shoebox(
+        size: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+        material: Material | str,
+    ) -> Scene:
+        """
+        A box from the origin to `size`.
+        """
+    def __init__(self) -> None: ...
+    def add_box(
+        self,
+        low: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+        high: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+        material: Material | str,
+        name: str = "box",
+    ) -> None:
+        """
+        A piece of furniture: a solid box with edges along the axes.
+        """
+    def add_polygon(
+        self,
+        corners: collections.abc.Sequence[
+            typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"]
+        ],
+        material: Material | str,
+        name: str | None = None,
+    ) -> None:
+        """
+        A flat convex polygon; its corners run counter-clockwise seen from the air. `name`
+        joins polygons to an object.
+        """
+    def check(self) -> dict[str, typing.Any]:
+        """
+        Watertightness, volume, surface and problems as a dict.
+        """
+    def contains(
+        self, point: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"]
+    ) -> bool:
+        """
+        Whether a point is in the air of the room.
+        """
+    def eyring_s(self, air: bool = True) -> torch.Tensor:
+        """
+        Reverberation time a band by Eyring.
+        """
+    def sabine_s(self, air: bool = True) -> torch.Tensor:
+        """
+        Reverberation time a band by Sabine.
+        """
+    @property
+    def objects(self) -> list[str]: ...
+    @property
+    def polygons(self) -> int: ...
+    @property
+    def surface_m2(self) -> float: ...
+    @property
+    def volume_m3(self) -> float: ...
+
 def build(yaml: str, device: str, parents: collections.abc.Mapping[str, Task]) -> Task:
     """
     Builds a task from a resolved configuration.
@@ -244,6 +354,18 @@ def create(
 ) -> Core:
     """
     Builds a registered network.
+    """
+
+def describe_room_measures(
+    mode: str = "iso", edt_db: int = 10, t60_db: int = 20, t60_fit: str | None = None
+) -> str:
+    """
+    What room_measures of these settings are, in one line for the head of a table.
+    """
+
+def energy_decay_curve(rir: torch.Tensor) -> torch.Tensor:
+    """
+    Schroeder's backward integral in dB of responses (N) or (B,N) float32, float64.
     """
 
 def export_bundle(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> None: ...
@@ -277,6 +399,11 @@ def log_mel(samples: torch.Tensor) -> torch.Tensor:
     The transcriber's front end.
     """
 
+def measure_statuses() -> list[str]:
+    """
+    Names of the statuses 0, 1, ….
+    """
+
 def metric_lines(run: str | os.PathLike[str]) -> list[dict[str, typing.Any]]:
     """
     The training's log.
@@ -291,6 +418,13 @@ def notes_to_roll(
 ) -> torch.Tensor:
     """
     Piano roll (F,K) uint8, 1 where a key sounds; frames = 0: as many as the notes need.
+    """
+
+def octave_filter(
+    waveform: torch.Tensor, sample_rate_hz: int, centre_hz: float, backward: bool
+) -> torch.Tensor:
+    """
+    The octave of waveforms (N) or (B,N) float32, float64.
     """
 
 def open_run(path: str | os.PathLike[str], device: str) -> Run: ...
@@ -361,6 +495,55 @@ def roll_to_notes(
     Notes of a roll (F,K): values above 0.5 sound; `onsets` (F,K) splits keys struck again.
     """
 
+def room_depth(
+    scene: Scene,
+    position: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+    height: int = 256,
+    width: int = 512,
+    convention: str = "center",
+) -> torch.Tensor:
+    """
+    Depth panorama (H,W) float32: metres along the ray. Row 0 looks up, the centre column along
+    +x; convention "center" or "release" (the maps that xRIR's authors released).
+    """
+
+def room_materials() -> list[Material]:
+    """
+    The materials that ship with the library.
+    """
+
+def room_measures(
+    rir: torch.Tensor,
+    sample_rate_hz: int,
+    mode: str,
+    bands_hz: collections.abc.Sequence[float],
+    edt_db: int,
+    t60_db: int,
+    t60_fit: str | None,
+) -> dict[str, torch.Tensor]:
+    """
+    Measures of responses (N) or (B,N) float32, by name; no bands_hz: broadband.
+    """
+
+def room_paths(
+    scene: Scene,
+    source: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+    receiver: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"],
+    *,
+    image_order: int = 4,
+    samples: int = 9600,
+    sample_rate_hz: float = 22050.0,
+    air: bool = True,
+    speed_of_sound: float = 343.0,
+    sequence_rays: int = 50000,
+    facing: typing.Annotated[collections.abc.Sequence[float], "FixedSize(3)"] | None = None,
+    omni: float = 1.0,
+) -> dict[str, torch.Tensor]:
+    """
+    The direct sound and specular reflections that arrive, as a dict of tensors: distance_m (P),
+    order (P), amplitude (P,8) a band, arrival (P,3) unit vectors from the receiver.
+    """
+
 def save_tensors(
     path: str | os.PathLike[str],
     tensors: collections.abc.Sequence[tuple[str, torch.Tensor]],
@@ -373,6 +556,30 @@ def save_tensors(
 def set_verbose(on: bool) -> None:
     """
     Progress bars and messages on stderr.
+    """
+
+def simulate_room(
+    scene: Scene,
+    sources: torch.Tensor,
+    receivers: torch.Tensor,
+    *,
+    sample_rate_hz: float = 22050.0,
+    samples: int = 9600,
+    image_order: int = 4,
+    rays: int = 20000,
+    seed: int = 1,
+    air: bool = True,
+    high_pass_hz: float = 60.0,
+    speed_of_sound: float = 343.0,
+    sequence_rays: int = 50000,
+    facing: torch.Tensor | None = None,
+    omni: float = 1.0,
+) -> torch.Tensor:
+    """
+    Impulse responses (R,S,L) float32 of sources (S,3) at receivers (R,3); 1 m from an
+    omnidirectional source in the free field is an impulse of height 1. image_order -1 in an
+    empty shoebox: all images; rays 0: no stochastic part. `facing` (S,3) and `omni` (1 omni,
+    0.5 cardioid, 0 figure of eight) give the sources a direction.
     """
 
 def to_yaml(values: dict[str, typing.Any]) -> str:
@@ -389,6 +596,11 @@ def train(
 ) -> Run:
     """
     Trains what is missing; `asked` is called between steps and says whether to stop.
+    """
+
+def unproject_depth(depth: torch.Tensor) -> torch.Tensor:
+    """
+    Points (...,3,H,W) of depth (...,H,W), relative to the viewer.
     """
 
 def write_notes(
