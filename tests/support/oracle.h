@@ -129,6 +129,11 @@ class Oracle {
     return {};
   }
 
+  /// A table of the state that is no weight ("constant"), as the official code computed it.
+  torch::Tensor constant(const std::string& key) const {
+    return to_tensor(arrays_.at("constants." + key));
+  }
+
   /// max |ours - stored| / absmax <= tolerance. A float64 tensor is compared with the float64 run.
   void expect(const std::string& name, const torch::Tensor& ours, double tolerance) const {
     const bool wide = ours.scalar_type() == torch::kDouble;
