@@ -177,6 +177,15 @@ torch::Tensor first_spectrum(const torch::Tensor& rows, InitialPhase phase, Rng&
   if (phase == InitialPhase::kZero) {
     return torch::complex(rows, torch::zeros_like(rows));
   }
+  if (phase == InitialPhase::kFirstQuadrant) {
+    auto parts = torch::empty({2, rows.numel()}, torch::kFloat64);
+    auto* part = parts.data_ptr<double>();
+    for (std::int64_t i = 0; i < parts.numel(); ++i) {
+      part[i] = rng.uniform();
+    }
+    const auto shaped = parts.to(rows.options()).view({2, rows.size(0), rows.size(1)});
+    return torch::complex(rows * shaped[0], rows * shaped[1]);
+  }
   auto angles = torch::empty(rows.sizes(), torch::kFloat64);
   auto* out = angles.data_ptr<double>();
   for (std::int64_t i = 0; i < angles.numel(); ++i) {

@@ -51,6 +51,22 @@ TEST(GriffinLim, ReachesLibrosasQualityOnAChord) {
   EXPECT_LT(sum / 3, -20.0);
 }
 
+TEST(GriffinLim, StartsInTheFirstQuadrantAsTorchaudioDoes) {
+  GriffinLimConfig cfg{
+      .n_iter = 0, .initial_phase = InitialPhase::kFirstQuadrant, .stft = {256, 64}};
+  const auto target = magnitude(stft(load("signal"), cfg.stft));
+  Rng rng(1);
+  Rng again(1);
+  const auto start = griffin_lim(target, cfg, rng);
+  EXPECT_TRUE(torch::equal(start, griffin_lim(target, cfg, again)));
+  cfg.n_iter = 32;
+  Rng long_run(1);
+  const auto done = griffin_lim(target, cfg, long_run);
+  EXPECT_LT(
+      spectral_convergence_db(target, done, cfg.stft),
+      spectral_convergence_db(target, start, cfg.stft) - 6);
+}
+
 TEST(GriffinLim, MomentumConvergesFaster) {
   GriffinLimConfig cfg{.n_iter = 40, .stft = {1024, 256}};
   const auto target = magnitude(stft(chord(16000, 8000), cfg.stft));

@@ -11,7 +11,11 @@
 
 namespace mmi::dsp {
 
-enum class InitialPhase { kRandom, kZero };
+enum class InitialPhase {
+  kRandom,  ///< any phase, as librosa
+  kZero,
+  kFirstQuadrant,  ///< real and imaginary part uniform in [0, 1), as torchaudio
+};
 
 struct GriffinLimConfig {
   std::int64_t n_iter = 60;
@@ -25,7 +29,7 @@ struct GriffinLimConfig {
 /// The fast Griffin-Lim algorithm (Perraudin, Balazs, Sondergaard, "A fast Griffin-Lim
 /// algorithm", WASPAA 2013), step for step that of librosa.griffinlim. float32 on the CPU runs a
 /// fused kernel; other dtypes and devices run the same steps in torch operations.
-/// Not differentiable. `rng` is used for random initial phases only.
+/// Not differentiable. `rng` is used for the random ones of the initial phases only.
 MMI_API torch::Tensor griffin_lim(
     const torch::Tensor& magnitude,
     const GriffinLimConfig& cfg,

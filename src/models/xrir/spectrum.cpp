@@ -1,6 +1,9 @@
 #include "mmi/models/xrir/spectrum.h"
 
+#include <ATen/Parallel.h>
+
 #include "mmi/base/errors.h"
+#include "mmi/dsp/griffin_lim.h"
 
 namespace mmi::models::xrir {
 
@@ -57,6 +60,33 @@ torch::Tensor align(
   const auto moved = responses.gather(2, from.clamp(0, samples - 1)) * inside;
   const auto level = references.norm(2, -1) / (source.norm(2, -1).unsqueeze(1) + 1e-7);
   return moved * level.unsqueeze(2);
+}
+
+torch::Tensor to_waveform(const torch::Tensor& log_spectrum, std::uint64_t seed) {
+  MMI_CHECK(
+      ShapeError,
+      log_spectrum.dim() == 3 && log_spectrum.size(1) == kBins,
+      "log spectrograms must be (B, {}, T), not {}",
+      kBins,
+      log_spectrum.sizes().vec());
+  dsp::GriffinLimConfig cfg;
+  cfg.n_iter = 32;
+  cfg.initial_phase = dsp::InitialPhase::kFirstQuadrant;
+  cfg.stft = stft_config();
+  cfg.stft.pad_mode = dsp::PadMode::kReflect;  // as torchaudio's
+  const auto magnitude = from_log(log_spectrum).clamp_min(0).to(torch::kCPU, torch::kFloat32);
+  const std::int64_t count = magnitude.size(0);
+  const std::int64_t samples = cfg.stft.hop_samples * (magnitude.size(2) - 1);
+  auto waves = torch::empty({count, samples});
+  const Rng all(seed);
+  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_grad;
+    for (std::int64_t i = begin; i < end; ++i) {
+      Rng rng = all.stream("phase", static_cast<std::uint64_t>(i));
+      waves[i].copy_(dsp::griffin_lim(magnitude[i], cfg, rng));
+    }
+  });
+  return waves;
 }
 
 }  // namespace mmi::models::xrir

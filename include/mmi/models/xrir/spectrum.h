@@ -39,4 +39,8 @@ MMI_API torch::Tensor alignment_delays(
 MMI_API torch::Tensor align(
     const torch::Tensor& responses, const torch::Tensor& source, const torch::Tensor& references);
 
+/// Waveforms (B, 31 (T - 1)) with the magnitudes of log spectrograms (B,63,T): fast Griffin-Lim, 32
+/// iterations, as the published evaluation. `seed` gives the first phases.
+MMI_API torch::Tensor to_waveform(const torch::Tensor& log_spectrum, std::uint64_t seed);
+
 }  // namespace mmi::models::xrir
