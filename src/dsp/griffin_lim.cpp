@@ -17,8 +17,9 @@ namespace {
 // The smallest normal float, as in librosa: keeps 0/0 out of the phase.
 constexpr float kTiny = 1.1754944e-38F;
 constexpr float kEnvelopeFloor = 1e-11F;
-// Frames transformed together: their rows stay in the second-level cache.
-constexpr std::int64_t kChunk = 16;
+// Samples transformed together: their frames stay in the second-level cache, and few enough calls
+// are made that what a call costs does not matter where frames are short.
+constexpr std::int64_t kSamplesAtOnce = 1 << 15;
 
 /// One waveform's iteration in (T, bins) layout, float32 on the CPU.
 class FusedIteration {
@@ -30,6 +31,7 @@ class FusedIteration {
       std::int64_t samples)
       : cfg_(cfg.stft),
         weight_(static_cast<float>(cfg.momentum / (1.0 + cfg.momentum))),
+        chunk_(std::max<std::int64_t>(16, kSamplesAtOnce / cfg.stft.n_fft)),
         count_(magnitude.size(0)),
         bins_(magnitude.size(1)),
         samples_(samples),
@@ -57,9 +59,9 @@ class FusedIteration {
   void step() {
     inverse();
     extend_edges();
-    at::parallel_for(0, count_, kChunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; t += kChunk) {
-        const std::int64_t rows = std::min(kChunk, end - t);
+    at::parallel_for(0, count_, chunk_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; t += chunk_) {
+        const std::int64_t rows = std::min(chunk_, end - t);
         cut_frames(t, rows);
         const auto rebuilt = torch::fft::rfft(frames_.narrow(0, t, rows));
         new_phases(rebuilt, t, rows);
@@ -75,9 +77,9 @@ class FusedIteration {
  private:
   void inverse() {
     auto* frames = frames_.data_ptr<float>();
-    at::parallel_for(0, count_, kChunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; t += kChunk) {
-        const std::int64_t rows = std::min(kChunk, end - t);
+    at::parallel_for(0, count_, chunk_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; t += chunk_) {
+        const std::int64_t rows = std::min(chunk_, end - t);
         const auto part = torch::fft::irfft(spectrum_.narrow(0, t, rows), cfg_.n_fft);
         std::copy_n(part.data_ptr<float>(), part.numel(), frames + t * cfg_.n_fft);
       }
@@ -159,6 +161,7 @@ class FusedIteration {
 
   StftConfig cfg_;
   float weight_;
+  std::int64_t chunk_;  // frames
   std::int64_t count_;
   std::int64_t bins_;
   std::int64_t samples_;
