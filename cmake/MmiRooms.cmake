@@ -141,7 +141,9 @@ function(mmi_tests)
     add_executable(test_${name} $<TARGET_OBJECTS:test_${name}_objects>)
     set_target_properties(test_${name} PROPERTIES LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_link_libraries(test_${name} PRIVATE mmi GTest::gtest GTest::gtest_main Threads::Threads)
-    gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 300)
+    # Tests run side by side: threads that wait for each other's processors would take minutes for a second's work.
+    gtest_discover_tests(
+      test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT OMP_NUM_THREADS=1)
   endforeach()
   if(TARGET _mmi)
     mmi_bench()

@@ -1,5 +1,6 @@
 // Scenes, impulse responses and depth panoramas of rooms.
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 #include <pybind11/typing.h>
 #include <torch/csrc/utils/pybind.h>
 
@@ -13,6 +14,7 @@
 #include "mmi/base/errors.h"
 #include "mmi/base/format.h"
 #include "mmi/worlds/rooms/depth.h"
+#include "mmi/worlds/rooms/scene_io.h"
 #include "mmi/worlds/rooms/simulate.h"
 
 namespace mmi::python {
@@ -353,6 +355,23 @@ SimulateOptions options_of(
 
 void bind_rooms(py::module_& m) {
   bind_scene(m);
+  m.def(
+      "read_scene",
+      [](const std::filesystem::path& path, double scale, const std::string& default_material) {
+        return read_scene(path, {scale, default_material});
+      },
+      py::arg("path"),
+      py::kw_only(),
+      py::arg("scale") = 1.0,
+      py::arg("default_material") = "",
+      "A scene from a Wavefront .obj (with its .materials.json) or a .yaml description; `scale`:\n"
+      "metres a unit of the file.");
+  m.def(
+      "write_scene",
+      &write_scene,
+      py::arg("path"),
+      py::arg("scene"),
+      "Writes .obj and .materials.json.");
   const SimulateOptions defaults;
   m.def(
       "room_materials",

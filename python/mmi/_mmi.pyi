@@ -42,6 +42,7 @@ __all__: list[str] = [
     "octave_filter",
     "open_run",
     "read_notes",
+    "read_scene",
     "register_dataset",
     "register_encoder",
     "register_head",
@@ -65,6 +66,7 @@ __all__: list[str] = [
     "version",
     "write_notes",
     "write_report",
+    "write_scene",
 ]
 
 class Core:
@@ -433,6 +435,14 @@ def read_notes(path: str | os.PathLike[str], sustain_pedal: bool = False) -> lis
     The pitched notes of a MIDI file.
     """
 
+def read_scene(
+    path: str | os.PathLike[str], *, scale: float = 1.0, default_material: str = ""
+) -> Scene:
+    """
+    A scene from a Wavefront .obj (with its .materials.json) or a .yaml description; `scale`:
+    metres a unit of the file.
+    """
+
 def register_dataset(
     name: str, doc: str, factory: collections.abc.Callable[..., typing.Any]
 ) -> None:
@@ -616,6 +626,11 @@ def write_notes(
 def write_report(run: str | os.PathLike[str]) -> pathlib.Path:
     """
     Writes report.html; returns its path.
+    """
+
+def write_scene(path: str | os.PathLike[str], scene: Scene) -> None:
+    """
+    Writes .obj and .materials.json.
     """
 
 revision: str

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mmi._mmi import Material, Scene, unproject_depth
+from mmi._mmi import Material, Scene, read_scene, unproject_depth, write_scene
 from mmi._mmi import room_depth as depth
 from mmi._mmi import room_materials as materials
 from mmi._mmi import room_paths as paths
@@ -22,8 +22,10 @@ __all__ = [
     "depth",
     "materials",
     "paths",
+    "read_scene",
     "simulate",
     "unproject",
+    "write_scene",
 ]
 
 unproject = unproject_depth

@@ -151,6 +151,18 @@ def test_depth_and_points():
     assert release[127, 256].item() == pytest.approx(SIZE[0] - RECEIVER[0], abs=1e-4)
 
 
+def test_scenes_are_written_and_read(tmp_path):
+    scene = mmi.rooms.Scene.extrude(L_PLAN, 2.7, "brick", floor="parquet")
+    scene.add_box([1, 1, 0.01], [2, 1.5, 0.8], "cabinet", name="cabinet")
+    mmi.rooms.write_scene(tmp_path / "room.obj", scene)
+    again = mmi.rooms.read_scene(tmp_path / "room.obj")
+    assert again.objects == ["room", "cabinet"]
+    assert again.volume_m3 == pytest.approx(scene.volume_m3)
+    assert torch.equal(again.eyring_s(), scene.eyring_s())
+    (tmp_path / "room.yaml").write_text("shoebox: [6, 4, 3]\nwalls: brick\n")
+    assert mmi.rooms.read_scene(tmp_path / "room.yaml").volume_m3 == pytest.approx(72)
+
+
 def test_mistakes_are_named():
     scene = mmi.rooms.Scene.shoebox(SIZE, "brick")
     with pytest.raises(mmi.ConfigError, match="source 0 .* not in the air"):

@@ -31,6 +31,7 @@ class Case:
     unit: str
     ours: Callable[[], Any]
     theirs: Callable[[], Any] | None = None
+    theirs_amount: float | None = None  # when one call of the peer's does less than ours
     before: Callable[[], Any] = lambda: None  # each call; not timed
     equality: str = ""  # what was compared, and the difference found
     roof: str = ""  # what the machine allows, measured now
@@ -91,8 +92,9 @@ def measure(case: Case, quick: bool) -> dict[str, Any]:
         if case.theirs:
             theirs.append(seconds(case.theirs, case.before))
     row: dict[str, Any] = {"work": case.work, "peer": case.peer, "threads": case.threads}
+    part = case.theirs_amount or case.amount
     if case.theirs:
-        values = [b / a for a, b in zip(ours, theirs, strict=True)]
+        values = [b / a * case.amount / part for a, b in zip(ours, theirs, strict=True)]
         row |= {"ratio": statistics.median(values)}
     else:
         values = [case.amount / a for a in ours]
@@ -106,7 +108,7 @@ def measure(case: Case, quick: bool) -> dict[str, Any]:
     }
     row |= {"ours": case.amount / statistics.median(ours)}
     if case.theirs:
-        row |= {"theirs": case.amount / statistics.median(theirs)}
+        row |= {"theirs": part / statistics.median(theirs)}
     row |= {"unit": case.unit, "rounds": rounds, "equality": case.equality, "roof": case.roof}
     return {key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()}
 
@@ -118,4 +120,23 @@ WORKS: dict[str, Work] = {}
 def work(function: Work) -> Work:
     """Adds a generator of cases under its name."""
     WORKS[function.__name__] = function
+    return function
+
+
+@dataclass
+class Table:
+    """Figures of ours alone, without peer or bar."""
+
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+TABLES: dict[str, Callable[[Settings], Table]] = {}
+
+
+def table(function: Callable[[Settings], Table]) -> Callable[[Settings], Table]:
+    """Adds what makes a table under its name."""
+    TABLES[function.__name__] = function
     return function

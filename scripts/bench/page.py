@@ -33,6 +33,11 @@ def line(row: dict[str, Any]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def table_lines(table: dict[str, Any]) -> str:
+    rows = [table["columns"], ["---"] * len(table["columns"]), *table["rows"]]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def render(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     rows = result["rows"]
@@ -47,6 +52,8 @@ def render(result: dict[str, Any]) -> str:
     text += "| work | peer | threads | ratio | bar | ours / theirs | outputs | roof |\n"
     text += "|---|---|---|---|---|---|---|---|\n"
     text += "\n".join(line(row) for row in rows) + "\n"
+    for table in result.get("tables", {}).values():
+        text += f"\n## {table['title']}\n\n{table['note']}\n\n{table_lines(table)}\n"
     notes = Path(__file__).with_name("notes.md")
     if notes.is_file():
         text += "\n" + notes.read_text()

@@ -14,14 +14,15 @@ import subprocess
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import works  # noqa: F401 (fills WORKS)
-from harness import ROOT, SITE, WORKS, Case, Settings, measure
-from page import figure, render
+from harness import ROOT, SITE, TABLES, WORKS, Case, Settings, measure
+from page import figure, render, table_lines
 
 
 def cpu_name() -> str:
@@ -53,16 +54,44 @@ def row_of(case: Case, quick: bool) -> dict[str, Any]:
     return {**row, "verdict": "not measured", "reason": case.equality}
 
 
+def header(quick: bool) -> dict[str, Any]:
+    import torch
+
+    return {
+        "machine": {
+            "cpu": cpu_name(),
+            "cores": os.cpu_count(),
+            "simd": torch.backends.cpu.get_cpu_capability(),
+        },
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "flags": "Release: clang-19 -O2; peers as their wheels come",
+        "quick": quick,
+    }
+
+
+def others_of(file: Path, head: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Rows and tables of an earlier run that this one will not measure."""
+    before = json.loads(file.read_text())
+    for key, value in head.items():
+        if before[key] != value:
+            sys.exit(f"bench: {file} has {key} {before[key]}, this run {value}: leave out --only")
+    tables = before.get("tables", {})
+    return {
+        "rows": [row for row in before["rows"] if row["name"] not in names],
+        "tables": {name: made for name, made in tables.items() if name not in names},
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="works:\n" + "\n".join(f"  {n:14} {w.__doc__}" for n, w in WORKS.items()),
+        epilog="works:\n" + "\n".join(f"  {n:16} {w.__doc__}" for n, w in (WORKS | TABLES).items()),
     )
     parser.add_argument(
         "--only",
         action="append",
-        choices=WORKS,
+        choices=WORKS | TABLES,
         metavar="WORK",
         help="one of the works below; may be repeated",
     )
@@ -73,7 +102,8 @@ def main() -> int:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write the rows there, and a page FILE with suffix .md",
+        help="write the rows there, and a page FILE with suffix .md; with --only, the other rows "
+        "of FILE stay when they are of the same machine and versions",
     )
     args = parser.parse_args()
 
@@ -83,9 +113,19 @@ def main() -> int:
     start = time.monotonic()
     rows: list[dict[str, Any]] = []
     failed = False
-    for name in args.only or WORKS:
+    tables: dict[str, Any] = {}
+    names = args.only or [*WORKS, *TABLES]
+    head = header(args.quick)
+    kept: dict[str, Any] = {"rows": [], "tables": {}}
+    if args.only and args.json and args.json.is_file():
+        kept = others_of(args.json, head, names)
+    for name in names:
         print(f"bench: {name} …", file=sys.stderr)
         try:
+            if name in TABLES:
+                tables[name] = asdict(TABLES[name](settings))
+                print(table_lines(tables[name]), flush=True)
+                continue
             for case in WORKS[name](settings):
                 row = row_of(case, args.quick)
                 rows.append({"name": name, **row})
@@ -99,19 +139,9 @@ def main() -> int:
             traceback.print_exc()
     print(f"bench: {time.monotonic() - start:.0f} s", file=sys.stderr)
     if args.json:
-        import torch
-
-        result = {
-            "machine": {
-                "cpu": cpu_name(),
-                "cores": os.cpu_count(),
-                "simd": torch.backends.cpu.get_cpu_capability(),
-            },
-            "versions": {"python": platform.python_version(), "torch": torch.__version__},
-            "flags": "Release: clang-19 -O2; peers as their wheels come",
-            "quick": args.quick,
-            "rows": rows,
-        }
+        order = list(WORKS)
+        every = sorted(kept["rows"] + rows, key=lambda row: order.index(row["name"]))
+        result = {**head, "rows": every, "tables": kept["tables"] | tables}
         args.json.write_text(json.dumps(result, indent=1) + "\n")
         args.json.with_suffix(".md").write_text(render(result))
     return int(failed)

@@ -4,15 +4,28 @@ import ctypes
 import math
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import mmi
 import numpy as np
+import room_peers as rp
 import torch
 import torch.nn.functional as F
-from harness import Case, Missing, Settings, fastest, own_module, peer_module, work
+from harness import (
+    Case,
+    Missing,
+    Settings,
+    Table,
+    fastest,
+    own_module,
+    peer_module,
+    table,
+    work,
+)
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -426,6 +439,54 @@ def griffin_lim(settings: Settings) -> Iterator[Case]:
 
 
 @work
+def griffin_lim_rir(settings: Settings) -> Iterator[Case]:
+    """Responses of 0.43 s from magnitudes of 63 x 310, 32 iterations."""
+    import librosa
+
+    own = own_module()
+    n_fft, hop, iterations, count = 124, 31, 32, 8
+    generator = torch.Generator().manual_seed(1)
+    decay = torch.exp(-6.9 * torch.arange(9579) / (0.5 * 22050))
+    waves = torch.randn(count, 9579, generator=generator) * decay
+    spectra = librosa.stft(waves.numpy(), n_fft=n_fft, hop_length=hop, pad_mode="constant")
+    magnitudes = torch.from_numpy(np.abs(spectra))
+    assert magnitudes.shape == (count, 63, 310)
+
+    def ours() -> Tensor:
+        return torch.stack([own.griffin_lim(m, n_fft, hop, iterations, 9579) for m in magnitudes])
+
+    def theirs() -> Any:
+        return librosa.griffinlim(
+            magnitudes.numpy(), n_iter=iterations, hop_length=hop, init=None, length=9579
+        )
+
+    name = f"Griffin-Lim, {iterations} iterations, one of 63 x 310 a call"
+    for threads in THREADS:
+        torch.set_num_threads(threads)
+        a, b = ours(), torch.from_numpy(theirs())
+        rows = torch.rand(310, n_fft)
+
+        def transforms(rows: Tensor = rows) -> None:
+            torch.fft.irfft(torch.fft.rfft(rows), n_fft)
+
+        rate = 1 / (fastest(transforms) * iterations)
+        case = Case(
+            work=name,
+            peer=f"librosa {librosa.__version__} (one thread; {count} in one call)",
+            threads=threads,
+            bar=1.0,
+            amount=count,
+            unit="RIR/s",
+            ours=ours,
+            theirs=theirs,
+            equality=check("relative RMS difference", ((a - b).norm() / b.norm()).item(), 0.02),
+            roof=f"the transforms alone, in torch {rate:.0f} RIR/s",
+        )
+        yield case
+        yield replace(case, peer="none", theirs=None, bar=40)
+
+
+@work
 def mel(settings: Settings) -> Iterator[Case]:
     """Mel spectrogram of a batch of sounds."""
     own = own_module()
@@ -526,3 +587,217 @@ def piano_world(settings: Settings) -> Iterator[Case]:
             equality=check("a frame rendered alone and in order", float(not same), 0),
             roof=f"memcpy {gbs:.1f} GB/s",
         )
+
+
+# -- rooms ---------------------------------------------------------------------------------------
+
+
+@work
+def rooms_furnished(settings: Settings) -> Iterator[Case]:
+    """Impulse responses of a furnished L-shaped room, image order 4 and rays."""
+    scene = rp.furnished()
+    sources = rp.sources_in(scene, rp.RECEIVER)
+    places = [rp.RECEIVER]
+    exact = [0, 0, 0]  # images in all, only ours, only theirs
+    try:
+        rp.set_peer_threads(1)
+        for source in sources:
+            room = rp.peer_furnished(0, [source], places)
+            room.image_source_model()
+            theirs = rp.peer_distances(room, 0, rp.RECEIVER)
+            ours = mmi.rooms.paths(scene, source, rp.RECEIVER, samples=1 << 15)["distance_m"]
+            ours = ours.sort().values.numpy()
+            exact[0] += len(theirs)
+            exact[1] += rp.only_in(ours, theirs)
+            exact[2] += rp.only_in(theirs, ours)
+    except Missing as error:
+        yield missing("furnished room", "pyroomacoustics", 1, 20, error)
+        return
+    images = f"{exact[2]} of their {exact[0]} images are not ours, {exact[1]} of ours not theirs"
+    for rays, rate_bar in ((20000, 20.0), (5000, 100.0)):
+        name = f"furnished room, {scene.polygons} polygons, image order 4, {rays} rays, 0.435 s"
+        one = [rp.peer_furnished(rays, [source], places) for source in sources]
+        exchanged = rp.peer_furnished(rays, places, sources)
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            peer = rp.set_peer_threads(threads)
+            flops = rp.ray_flops(scene, rays, len(sources), 149.3, 17.2)
+            roof = len(sources) * matmul_gflops() * 1e9 / flops
+
+            def ours(rays: int = rays) -> Tensor:
+                return mmi.rooms.simulate(scene, sources, rp.RECEIVER, rays=rays)[0]
+
+            turn = cycle(one)
+            a, b = ours(), rp.rirs_of(rp.again(exchanged))
+            mine, other = rp.measures(a), rp.measures(b)
+            t20 = (mine["t20_s"] / other["t20_s"] - 1).abs().mean().item()
+            c50 = (mine["c50_db"] - other["c50_db"]).abs().mean().item()
+            equality = "; ".join(
+                [
+                    check("mean |difference| of T20, share", t20, 0.1),
+                    check("of C50, dB", c50, 1.0),
+                    check("of the level, dB", abs(rp.level_db(a, b)), 2.0),
+                    images,
+                ]
+            )
+            assert exact[1] == 0 and exact[2] <= 0.01 * exact[0]
+            case = Case(
+                work=name,
+                peer=f"{peer}: one source, one microphone a call",
+                threads=threads,
+                bar=20.0,
+                amount=len(sources),
+                unit="RIR/s",
+                ours=ours,
+                theirs=lambda turn=turn: rp.again(next(turn)),
+                theirs_amount=1,
+                equality=equality,
+                roof=f"the tests of rays and surfaces at matmul's speed {roof:.0f} RIR/s",
+                rounds=7,
+            )
+            yield case
+            yield replace(
+                case,
+                peer=f"{peer}: exchanged by hand, one source and ten microphones",
+                theirs=lambda room=exchanged: rp.again(room),
+                theirs_amount=None,
+            )
+            yield replace(
+                case, peer="none", theirs=None, bar=rate_bar if threads == 2 else rate_bar / 2
+            )
+
+
+_BANDS = torch.rand(8, 16384)
+
+
+@work
+def rooms_shoebox(settings: Settings) -> Iterator[Case]:
+    """Impulse responses of a shoebox of 60 m³ by image sources alone."""
+    plain = mmi.rooms.Scene.shoebox(rp.SIZE, _without_scattering("plasterboard"))
+    receiver = rp.SHOEBOX_RECEIVER
+    corner, far = np.array([0.4, 0.4, 0.4]), np.array(rp.SIZE) - 0.4
+    sources = np.random.default_rng(5).uniform(corner, far, (10, 3))
+    longest = rp.SAMPLES / rp.RATE * 343
+    # The order that no image within reach exceeds: sum of |n| along the worst direction.
+    reach = math.ceil(longest * math.sqrt(sum(1 / side**2 for side in rp.SIZE))) + 3
+    for order, count in ((10, 10), (-1, 2 if settings.quick else 4)):
+        try:
+            rp.set_peer_threads(1)
+            room = rp.again(rp.peer_shoebox(reach if order < 0 else order, sources[:count]))
+            single = rp.peer_shoebox(reach if order < 0 else order, sources[:1])
+        except Missing as error:
+            yield missing("shoebox", "pyroomacoustics", 1, 5, error)
+            return
+        theirs = rp.peer_distances(room, 0, receiver)
+        theirs = theirs[theirs < longest]
+        paths = mmi.rooms.paths(plain, sources[0], receiver, image_order=order)
+        ours = paths["distance_m"].sort().values.numpy()
+        assert len(ours) == len(theirs), (len(ours), len(theirs))
+        a = mmi.rooms.simulate(plain, sources[:count], receiver, image_order=order, rays=0)[0]
+        b = rp.rirs_of(room)
+        c50 = (rp.measures(a)["c50_db"] - rp.measures(b)["c50_db"]).abs().mean().item()
+        equality = "; ".join(
+            [
+                check(f"distances of all {len(ours)} images, m", abs(ours - theirs).max(), 2e-4),
+                check("level, dB", abs(rp.level_db(a, b)), 0.5),
+                check("C50, dB", c50, 0.5),
+            ]
+        )
+        name = f"shoebox of 60 m³, {len(ours)} images (order {order if order >= 0 else 'any'})"
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            peer = rp.set_peer_threads(threads)
+            if order >= 0:
+                alone = fastest(_eight_transforms)
+                roof = f"the transforms of 8 bands alone, in torch {1 / alone:.0f} RIR/s"
+            else:
+                pulses = len(ours) * 32 * 8 * 2  # taps, bands, multiply and add
+                rate = matmul_gflops() * 1e9 / pulses
+                roof = f"32 taps in 8 bands at matmul's speed {rate:.0f} RIR/s"
+            case = Case(
+                work=name + ", 0.435 s",
+                peer=f"{peer}: max_order {reach if order < 0 else order}, 7 bands",
+                threads=threads,
+                bar=5.0,
+                amount=count,
+                unit="RIR/s",
+                ours=lambda order=order, count=count: mmi.rooms.simulate(
+                    plain, sources[:count], receiver, image_order=order, rays=0
+                ),
+                theirs=lambda room=single if order < 0 else room: rp.again(room),
+                theirs_amount=1 if order < 0 else None,
+                equality=equality,
+                roof=roof,
+                rounds=7,
+            )
+            yield case
+            if order < 0:
+                yield replace(case, peer="none", theirs=None, theirs_amount=None, bar=25 * threads)
+
+
+def _eight_transforms() -> Tensor:
+    return torch.fft.irfft(torch.fft.rfft(_BANDS).sum(0))
+
+
+def _without_scattering(name: str) -> Any:
+    found = next(m for m in mmi.rooms.materials() if m.name == name)
+    return mmi.rooms.Material(found.absorption.tolist(), scattering=0, name=name)
+
+
+@work
+def rooms_depth(settings: Settings) -> Iterator[Case]:
+    """Depth panoramas of 256 x 512 of the furnished room."""
+    scene = rp.furnished()
+    height, width = 256, 512
+    depth = mmi.rooms.depth(scene, rp.RECEIVER, height, width)
+    rays = (mmi.rooms.unproject(depth) / depth).reshape(3, -1).T.double().numpy()
+    nearest = rp.brute_depth(rp.polygons(), np.array(rp.RECEIVER), rays)
+    difference = np.abs(depth.reshape(-1).numpy() - nearest)
+    equality = check("largest difference from a loop in NumPy, m", difference.max(), 1e-3)
+    faces, solid = rp.blocks(scene)
+    flops = height * width * (faces * rp.FACE_FLOPS + solid * rp.BOX_FLOPS)
+    for threads in THREADS:
+        torch.set_num_threads(threads)
+        roof = matmul_gflops() * 1e9 / flops
+        yield Case(
+            work=f"depth panorama of 512 x 256, {scene.polygons} polygons",
+            peer="none",
+            threads=threads,
+            bar=100 * threads,
+            amount=10,
+            unit="panoramas/s",
+            ours=lambda: [mmi.rooms.depth(scene, rp.RECEIVER, height, width) for _ in range(10)],
+            equality=equality,
+            roof=f"the tests of rays and surfaces at matmul's speed {roof:.0f} panoramas/s",
+        )
+
+
+@table
+def rooms_growth(settings: Settings) -> Table:
+    """How the cost of an impulse response grows (a table)."""
+    torch.set_num_threads(1)
+    orders = range(5)
+    rows = []
+    for name, scene in rp.growing().items():
+        sources = rp.sources_in(scene, rp.RECEIVER)
+        for rays in (0, 5000, 20000):
+            rates = []
+            for order in orders:
+                rates.append(
+                    rp.median_rate(
+                        lambda s=scene, at=sources, r=rays, o=order: mmi.rooms.simulate(
+                            s, at, rp.RECEIVER, rays=r, image_order=o
+                        ),
+                        len(sources),
+                        3 if settings.quick else 5,
+                    )
+                )
+            rows.append([name, str(scene.polygons), str(rays), *(f"{r:.3g}" for r in rates)])
+    return Table(
+        title="How the cost of an impulse response grows",
+        note="Impulse responses a second of one thread: ten sources at one receiver, 0.435 s at "
+        "22,050 Hz, eight bands; the median of five. Images of an empty shoebox come in closed "
+        "form, those of other rooms from 50,000 rays that look for sequences of surfaces.",
+        columns=["room", "polygons", "rays", *(f"order {o}" for o in orders)],
+        rows=rows,
+    )

@@ -310,6 +310,21 @@ constexpr std::array kVerbs = {
         "mmi audeo identify --help",
         false,
         true},
+    Verb{
+        "rooms",
+        kTools,
+        "Rooms: impulse responses, depth, maps and measures of scenes",
+        "rooms <tool> [input …] [--out PATH] [setting=value …]",
+        "Without a tool: all of them, a line each. `mmi rooms <tool> --help` explains a tool and\n"
+        "its settings; what it finds is printed, what it writes is listed. Scenes are Wavefront\n"
+        "files (.obj) or descriptions (.yaml), see configs/xrir/rooms.",
+        kToolFlags,
+        "mmi rooms\n"
+        "mmi rooms check configs/xrir/rooms/living_room.yaml\n"
+        "mmi rooms simulate configs/xrir/rooms/living_room.yaml --out rir.wav \\\n"
+        "  source=[1,1,1.5] receiver=[4.5,2.5,1.2]",
+        false,
+        true},
 };
 
 constexpr std::array kSynonyms = {

@@ -16,6 +16,11 @@ bool is_setting(const std::string& argument) {
          argument.find_first_not_of(kNames) == equals && !std::filesystem::exists(argument);
 }
 
+int finish(const ToolResult& result) {
+  MMI_CHECK(DataError, result.problem.empty(), "{}", result.problem);
+  return kExitOk;
+}
+
 int print(const ToolResult& result, bool json) {
   if (json) {
     nlohmann::ordered_json values = nlohmann::ordered_json::object();
@@ -26,10 +31,12 @@ int print(const ToolResult& result, bool json) {
     for (const Artifact& file : result.files) {
       files.push_back({{"path", file.path.string()}, {"caption", file.caption}});
     }
-    const nlohmann::ordered_json all = {
-        {"lines", result.lines}, {"values", values}, {"files", files}};
+    nlohmann::ordered_json all = {{"lines", result.lines}, {"values", values}, {"files", files}};
+    if (!result.json.empty()) {
+      all.update(nlohmann::ordered_json::parse(result.json));
+    }
     std::printf("%s\n", all.dump().c_str());
-    return kExitOk;
+    return finish(result);
   }
   for (const std::string& line : result.lines) {
     std::printf("%s\n", line.c_str());
@@ -40,7 +47,7 @@ int print(const ToolResult& result, bool json) {
   for (const Artifact& file : result.files) {
     std::printf("%s\t%s\n", file.path.c_str(), file.caption.c_str());
   }
-  return kExitOk;
+  return finish(result);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "mmi/heads/head.h"
 #include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/video2roll_task.h"
+#include "mmi/models/xrir/register.h"
 
 namespace mmi {
 
@@ -18,6 +19,7 @@ void register_all() {
     heads::register_heads();
     metrics::register_metrics();
     models::audeo::register_audeo();
+    models::xrir::register_xrir();
   });
 }
 

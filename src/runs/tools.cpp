@@ -1,6 +1,7 @@
 #include "mmi/runs/tools.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "mmi/base/errors.h"
 
@@ -48,12 +49,13 @@ ToolResult run_tool(
 
 std::string tool_help(const std::string& name) {
   const auto& entry = Registry<Tool>::get().at(name);
+  const auto tool = make_tool(name, config::Node::map());
   std::string text = format(
       "mmi {}: {}\n\nUsage\n  mmi {} {} [setting=value …]\n",
       verb(name),
       entry.doc,
       verb(name),
-      make_tool(name, config::Node::map())->usage());
+      tool->usage());
   if (entry.schema && !entry.schema->fields.empty()) {
     text += "\nSettings\n";
     const auto defaults = entry.schema->make();
@@ -64,6 +66,13 @@ std::string tool_help(const std::string& name) {
           field.write(defaults.get(), false).json(),
           field.doc.empty() ? field.type : field.doc + " (" + field.type + ")",
           field.range.text().empty() ? "" : ", " + field.range.text());
+    }
+  }
+  if (!tool->examples().empty()) {
+    text += "\nExamples\n";
+    std::istringstream lines(tool->examples());
+    for (std::string line; std::getline(lines, line);) {
+      text += "  " + line + "\n";
     }
   }
   return text;

@@ -9,7 +9,9 @@
 #include <mutex>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/files.h"
 #include "mmi/worlds/rooms/depth.h"
+#include "mmi/worlds/rooms/scene_io.h"
 
 namespace mmi::worlds::rooms {
 namespace {
@@ -56,6 +58,15 @@ io::ObjMesh mesh_of(const Scene& scene) {
     mesh.add_face(corners, object, object, layer_name(scene, polygon.material));
   }
   return mesh;
+}
+
+// What read_scene() takes from beside the mesh: the library knows no jitter.
+std::string materials_of(const Scene& scene) {
+  std::vector<Material> materials = scene.materials;
+  for (std::size_t m = 0; m < materials.size(); ++m) {
+    materials[m].name = layer_name(scene, static_cast<int>(m));
+  }
+  return encode_materials(materials);
 }
 
 AcousticSimulation simulation_of(const WorldRoom& room, const SimulateOptions& options) {
@@ -141,6 +152,8 @@ void write_room(
   const AcousticRoom name{room.category, room.name()};
   const DepthRenderer renderer(room.scene);
   layout.write_mesh(name, mesh_of(room.scene));
+  atomic_write(
+      layout.mesh_path(name).replace_extension(".materials.json"), materials_of(room.scene));
   layout.write_simulation(name, simulation_of(room, options));
   for (std::int64_t r = 0; r < responses.receivers; ++r) {
     layout.write_depth(name, r + 1, renderer.depth(room.receivers[static_cast<std::size_t>(r)]));

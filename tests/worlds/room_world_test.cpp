@@ -12,6 +12,7 @@
 #include "mmi/dsp/room_measures.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/export.h"
+#include "mmi/worlds/rooms/scene_io.h"
 
 namespace mmi::worlds::rooms {
 namespace {
@@ -94,6 +95,14 @@ TEST(RoomWorld, WrittenRoomsReadBackAsTheyWereInMemory) {
   EXPECT_TRUE(files.depth(2).equal(DepthRenderer(room.scene).depth(room.receivers[1])));
   EXPECT_EQ(layout.mesh(rooms[0]).faces.size(), room.scene.polygons.size());
   EXPECT_EQ(layout.materials("wall").size(), 8U);
+  const Scene scene = read_scene(layout.mesh_path(rooms[0]));
+  ASSERT_EQ(scene.polygons.size(), room.scene.polygons.size());
+  for (std::size_t p = 0; p < scene.polygons.size(); ++p) {
+    const auto absorption = [p](const Scene& of) {
+      return of.materials[static_cast<std::size_t>(of.polygons[p].material)].absorption;
+    };
+    EXPECT_EQ(absorption(scene), absorption(room.scene));
+  }
   const auto report = data::formats::check_acoustic_rooms(layout);
   EXPECT_EQ(report.rirs, 6);
   EXPECT_TRUE(report.problems().empty()) << report.problems().front();

@@ -31,6 +31,10 @@ struct ToolResult {
   std::vector<Artifact> files;
   std::vector<std::pair<std::string, double>> values;
   std::vector<std::string> lines = {};
+  std::string json = {};  ///< an object with further results, for --json
+
+  /// What is wrong with the inputs, one sentence: results are shown, then the command fails (3).
+  std::string problem = {};
 };
 
 /// A verb of one system, registered as "<system>/<tool>": `mmi audeo transcribe run a.wav --out
@@ -45,6 +49,11 @@ class MMI_API Tool {
 
   /// What the inputs are, for help and messages: "<run> <audio> [audio …]".
   virtual std::string usage() const = 0;
+
+  /// Commands for the help page, one a line.
+  virtual std::string examples() const {
+    return "";
+  }
 
   /// ConfigError for inputs that do not fit, DataError for files that cannot be read; nothing is
   /// left half-written.

@@ -33,9 +33,10 @@ MMI_API RoomResponses simulate_room(
     const std::function<void(std::int64_t)>& done = {});
 
 /// Writes a room as AcousticRooms has it: responses as 32-bit float wav, positions, depth panoramas
-/// (256, 512) in the convention that unproject() inverts, the mesh with an object for the room and
-/// each piece of furniture, and simulation.json. Throws ConfigError unless the options are at
-/// 22,050 Hz. What the published data does not have: everything is geometric, also below 710 Hz.
+/// (256, 512) in the convention that unproject() inverts, the mesh with its materials and an object
+/// for the room and each piece of furniture, and simulation.json. Throws ConfigError unless the
+/// options are at 22,050 Hz. What the published data does not have: everything is geometric, also
+/// below 710 Hz.
 MMI_API void write_room(
     const data::formats::AcousticRoomsLayout& layout,
     const WorldRoom& room,

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "mmi/base/api.h"
+
+namespace mmi::models::xrir {
+
+/// Adds the parts of xRIR to their registries: the tools `mmi rooms …`.
+MMI_API void register_xrir();
+
+}  // namespace mmi::models::xrir

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mmi/base/api.h"
+#include "mmi/base/registry.h"
+
+namespace mmi::models::xrir {
+
+/// A receiver with what it sees and the responses of all sources of its room.
+struct ReceiverSet {
+  std::string room;         ///< "Office_idx_1"
+  std::string name;         ///< "Office_idx_1/R003"
+  torch::Tensor depth;      ///< (H,W) float32, metres along the ray, at pixel centres
+  torch::Tensor sources;    ///< (S,3) float32, relative to the receiver, metres
+  torch::Tensor responses;  ///< (S,N) float32 at 22,050 Hz, cut or padded with silence to N
+};
+
+using ReceiverSets = std::vector<ReceiverSet>;
+
+/// The `rooms` slot: where responses come from. Splits are "train", "valid", "test" (rooms that no
+/// training saw) and "seen" (receivers of training rooms that were held out).
+class MMI_API RirRooms {
+ public:
+  static constexpr const char* kRegistryKind = "rooms";
+
+  struct BuildArgs {
+    std::int64_t height = 256;
+    std::int64_t width = 512;
+    std::int64_t samples = 9600;
+  };
+
+  virtual ~RirRooms() = default;
+
+  /// By room, then receiver; loaded at the first call of a split. DataError for an unknown or empty
+  /// one.
+  virtual const ReceiverSets& split(const std::string& name) = 0;
+
+  virtual std::string fingerprint() const = 0;
+};
+
+}  // namespace mmi::models::xrir
+
+MMI_DECLARE_REGISTRY(mmi::models::xrir::RirRooms);

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mmi/base/api.h"
+#include "mmi/base/config.h"
+#include "mmi/data/loader.h"
+#include "mmi/models/xrir/rir_rooms.h"
+#include "mmi/models/xrir/xrir.h"
+#include "mmi/task/task.h"
+
+namespace mmi::models::xrir {
+
+struct MMI_API XRirTaskConfig {
+  XRirConfig model;
+  config::Component<RirRooms> rooms;
+  std::int64_t references = 8;
+  bool random_references = true;
+  std::int64_t sources = 10;
+  std::int64_t samples = 9600;
+  double decay_weight = 0.01;
+  std::int64_t draws = 5;
+  data::LoaderConfig loader{4, 1, 4};
+  nn::OptimizerConfig optimizer{.name = nn::OptimizerKind::kAdamW, .weight_decay = 1e-4};
+  nn::ScheduleConfig schedule;
+
+  XRirTaskConfig();
+  static const config::Schema& schema();
+};
+
+/// For each source of a set (S,N) `count` other ones, without repetition where there are enough;
+/// (S,count) int64.
+MMI_API torch::Tensor draw_references(std::int64_t sources, std::int64_t count, Rng& rng);
+
+/// xRIR on rooms (thesis ch. 8, spec §4): a batch is some receivers, each with its sources, which
+/// are one another's references. Scores are those of Table 8.1: errors of early decay time (s),
+/// clarity (dB) and reverberation time (%) of predicted responses, the means over `draws` choices
+/// of references; an item is a receiver, of unseen rooms or (names with "seen_") of seen ones.
+class MMI_API XRirTask : public Task {
+ public:
+  XRirTask(const XRirTaskConfig& config, const BuildArgs& args);
+
+  torch::nn::Module& module() override;
+  std::vector<Phase> phases() const override;
+  std::shared_ptr<data::BatchSource> source() override;
+  Loss loss(const std::string& phase, const TensorDict& batch, StepContext& context) override;
+
+  /// "valid": the losses; "test": the errors.
+  Metrics evaluate(const std::string& split) override;
+  ItemMetrics evaluate_items(const std::string& split) override;
+  std::pair<std::string, bool> selection() const override;
+  std::string data_fingerprint() const override;
+
+  /// A table's row may name another number of references: {references: 4}.
+  std::map<std::string, double> calibrate() override;
+  void restore(const std::map<std::string, double>& calibration) override;
+
+  /// Log spectrograms (S,63,T) of all sources of a set from the chosen ones (S,K).
+  torch::Tensor predict(const ReceiverSet& set, const torch::Tensor& chosen);
+
+  RirRooms& rooms() {
+    return *rooms_;
+  }
+
+ private:
+  torch::Tensor forward(const TensorDict& batch, std::int64_t references);
+  Loss losses(const torch::Tensor& predicted, const torch::Tensor& responses) const;
+
+  XRirTaskConfig config_;
+  BuildArgs args_;
+  std::shared_ptr<RirRooms> rooms_;
+  std::shared_ptr<XRir> model_;
+  std::int64_t references_;
+};
+
+}  // namespace mmi::models::xrir

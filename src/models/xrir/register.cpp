@@ -1,0 +1,25 @@
+#include "mmi/models/xrir/register.h"
+
+#include "mmi/models/xrir/rir_rooms.h"
+#include "mmi/models/xrir/xrir_task.h"
+#include "models/xrir/folder_rooms.h"
+#include "models/xrir/rooms_tools.h"
+#include "models/xrir/world_rooms.h"
+
+MMI_DEFINE_REGISTRY(mmi::models::xrir::RirRooms)
+
+namespace mmi::models::xrir {
+
+void register_xrir() {
+  register_folder_rooms();
+  register_world_rooms();
+  register_rooms_tools();
+  Registry<Task>::get().add<XRirTaskConfig>(
+      "xrir/xrir",
+      "depth panorama and a few measured responses to the response of any source",
+      [](const XRirTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<XRirTask>(config, args);
+      });
+}
+
+}  // namespace mmi::models::xrir

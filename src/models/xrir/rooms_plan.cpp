@@ -1,0 +1,273 @@
+#include "models/xrir/rooms_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "models/xrir/rooms_plot.h"
+#include "models/xrir/rooms_settings.h"
+
+namespace mmi::models::xrir {
+namespace {
+
+using worlds::rooms::Polygon;
+using worlds::rooms::Scene;
+
+constexpr int kLeft = 76;
+constexpr int kTop = 92;
+constexpr int kRight = 132;
+constexpr int kBottom = 66;
+constexpr double kNamePx = 13;
+
+using Segment = std::pair<Vec3, Vec3>;
+
+// Where a convex polygon meets the plane at height z.
+std::optional<Segment> section(const Polygon& polygon, double z) {
+  std::vector<Vec3> met;
+  const std::size_t count = polygon.corners.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Vec3 a = polygon.corners[i];
+    const Vec3 b = polygon.corners[(i + 1) % count];
+    if ((a.z > z) != (b.z > z)) {
+      met.push_back(a + ((z - a.z) / (b.z - a.z)) * (b - a));
+    }
+  }
+  if (met.size() < 2) {
+    return {};
+  }
+  return Segment{met[0], met[1]};
+}
+
+/// Metres to pixels.
+struct Place {
+  double x0;
+  double y1;
+  double pixels;
+
+  double x(double metres) const {
+    return kLeft + (metres - x0) * pixels;
+  }
+
+  double y(double metres) const {
+    return kTop + (y1 - metres) * pixels;
+  }
+};
+
+// A convex polygon seen from above, row by row.
+void fill(
+    io::Canvas& canvas, const Place& at, const Polygon& polygon, io::Rgb colour, double opacity) {
+  double top = 1e300;
+  double bottom = -1e300;
+  for (const Vec3 c : polygon.corners) {
+    top = std::min(top, at.y(c.y));
+    bottom = std::max(bottom, at.y(c.y));
+  }
+  const std::size_t count = polygon.corners.size();
+  for (int y = static_cast<int>(std::ceil(top - 0.5)); y + 0.5 < bottom; ++y) {
+    double left = 1e300;
+    double right = -1e300;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Vec3 a = polygon.corners[i];
+      const Vec3 b = polygon.corners[(i + 1) % count];
+      const double ya = at.y(a.y);
+      const double yb = at.y(b.y);
+      if ((ya > y + 0.5) != (yb > y + 0.5)) {
+        const double x = at.x(a.x) + (y + 0.5 - ya) / (yb - ya) * (at.x(b.x) - at.x(a.x));
+        left = std::min(left, x);
+        right = std::max(right, x);
+      }
+    }
+    const int from = static_cast<int>(std::lround(left));
+    canvas.fill(from, y, static_cast<int>(std::lround(right)) - from, 1, colour, opacity);
+  }
+}
+
+void draw_cells(io::Canvas& canvas, const Place& at, const FloorMap& map) {
+  const double range = std::max(map.high - map.low, 1e-9);
+  for (const FloorMap::Cell& cell : map.cells) {
+    const int x1 = static_cast<int>(std::lround(at.x(cell.place.x - map.spacing / 2)));
+    const int x2 = static_cast<int>(std::lround(at.x(cell.place.x + map.spacing / 2)));
+    const int y1 = static_cast<int>(std::lround(at.y(cell.place.y + map.spacing / 2)));
+    const int y2 = static_cast<int>(std::lround(at.y(cell.place.y - map.spacing / 2)));
+    const io::Rgb colour = std::isfinite(cell.value) ? viridis((cell.value - map.low) / range)
+                                                     : io::Rgb{190, 190, 190};
+    canvas.fill(x1, y1, x2 - x1, y2 - y1, colour);
+  }
+}
+
+void draw_furniture(io::Canvas& canvas, const Place& at, const Scene& scene, double z) {
+  const std::size_t count = scene.objects.size();
+  std::vector<double> low(count, 1e300);
+  std::vector<double> high(count, -1e300);
+  for (const Polygon& polygon : scene.polygons) {
+    for (const Vec3 c : polygon.corners) {
+      auto& bottom = low[static_cast<std::size_t>(polygon.object)];
+      auto& top = high[static_cast<std::size_t>(polygon.object)];
+      bottom = std::min(bottom, c.z);
+      top = std::max(top, c.z);
+    }
+  }
+  std::vector<Segment> edges;
+  for (const Polygon& polygon : scene.polygons) {
+    const auto object = static_cast<std::size_t>(polygon.object);
+    if (object == 0) {
+      continue;
+    }
+    const bool reaches = low[object] <= z && z <= high[object];
+    if (reaches && unit(area_vector(polygon)).z > 0.05) {
+      fill(canvas, at, polygon, {112, 116, 124}, 1);
+    }
+    const std::size_t corners = polygon.corners.size();
+    for (std::size_t i = 0; i < corners; ++i) {
+      const Vec3 a = polygon.corners[i];
+      const Vec3 b = polygon.corners[(i + 1) % corners];
+      if (std::hypot(a.x - b.x, a.y - b.y) > 1e-3) {
+        canvas.line(at.x(a.x), at.y(a.y), at.x(b.x), at.y(b.y), {70, 74, 82}, 3);
+        edges.emplace_back(a, b);
+      }
+    }
+  }
+  // A light line in a dark one is seen on every colour.
+  for (const auto& [a, b] : edges) {
+    canvas.line(at.x(a.x), at.y(a.y), at.x(b.x), at.y(b.y), {236, 238, 242}, 1);
+  }
+}
+
+// Where they fit; of two that would lie on each other, the smaller piece keeps its name.
+void draw_names(io::Canvas& canvas, const Place& at, const Scene& scene) {
+  struct Label {
+    double x1 = 1e300, x2 = -1e300, y1 = 1e300, y2 = -1e300;
+
+    double area() const {
+      return (x2 - x1) * (y2 - y1);
+    }
+  };
+
+  std::vector<Label> boxes(scene.objects.size());
+  for (const Polygon& polygon : scene.polygons) {
+    Label& box = boxes[static_cast<std::size_t>(polygon.object)];
+    for (const Vec3 c : polygon.corners) {
+      box.x1 = std::min(box.x1, at.x(c.x));
+      box.x2 = std::max(box.x2, at.x(c.x));
+      box.y1 = std::min(box.y1, at.y(c.y));
+      box.y2 = std::max(box.y2, at.y(c.y));
+    }
+  }
+  std::vector<std::size_t> order;
+  for (std::size_t object = 1; object < scene.objects.size(); ++object) {
+    order.push_back(object);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return boxes[a].area() < boxes[b].area();
+  });
+  std::vector<std::array<int, 4>> taken;
+  for (const std::size_t object : order) {
+    const Label& box = boxes[object];
+    const int width = io::Canvas::text_width(scene.objects[object], kNamePx) + 8;
+    const int x = static_cast<int>((box.x1 + box.x2) / 2) - width / 2;
+    const int y = static_cast<int>((box.y1 + box.y2) / 2) - 9;
+    const bool free = std::all_of(taken.begin(), taken.end(), [&](const auto& other) {
+      return x + width < other[0] || other[0] + other[2] < x || y + 18 < other[1] ||
+             other[1] + other[3] < y;
+    });
+    if (width + 4 > box.x2 - box.x1 || box.y2 - box.y1 < 22 || !free) {
+      continue;
+    }
+    taken.push_back({x, y, width, 18});
+    canvas.fill(x, y, width, 18, kPaper, 0.75);
+    canvas.text(x + 4, y + 14, scene.objects[object], kInk, kNamePx);
+  }
+}
+
+void draw_outline(io::Canvas& canvas, const Place& at, const Scene& scene, double z) {
+  for (const Polygon& polygon : scene.polygons) {
+    if (polygon.object != 0) {
+      continue;
+    }
+    if (const auto cut = section(polygon, z)) {
+      canvas.line(
+          at.x(cut->first.x),
+          at.y(cut->first.y),
+          at.x(cut->second.x),
+          at.y(cut->second.y),
+          kInk,
+          3);
+    }
+  }
+}
+
+void draw_source(io::Canvas& canvas, const Place& at, Vec3 source, int right_border) {
+  const double x = at.x(source.x);
+  const double y = at.y(source.y);
+  constexpr int kRadius = 8;
+  for (int dy = -kRadius; dy <= kRadius; ++dy) {
+    for (int dx = -kRadius; dx <= kRadius; ++dx) {
+      const double r = std::hypot(dx, dy);
+      if (r <= kRadius) {
+        canvas.set(
+            static_cast<int>(x) + dx, static_cast<int>(y) + dy, r > kRadius - 2.2 ? kPaper : kRed);
+      }
+    }
+  }
+  const int width = io::Canvas::text_width("source", kLabelPx, true) + 8;
+  const bool left = x + 12 + width > right_border;
+  const int from = static_cast<int>(left ? x - 12 - width : x + 12);
+  canvas.fill(from, static_cast<int>(y) - 10, width, 20, kPaper, 0.85);
+  canvas.text(from + 4, static_cast<int>(y) + 5, "source", kRed, kLabelPx, io::Align::kLeft, true);
+}
+
+void draw_metres(io::Canvas& canvas, const Place& at, const Bounds& bounds, int width, int height) {
+  const Ticks across = ticks({bounds.low.x, bounds.high.x}, std::max(2, width / 80));
+  for (const double metres : across.at) {
+    const int x = static_cast<int>(std::lround(at.x(metres)));
+    canvas.fill(x, kTop + height + 6, 1, 6, kSoft);
+    canvas.text(
+        x,
+        kTop + height + 28,
+        number(metres, across.decimals),
+        kSoft,
+        kLabelPx,
+        io::Align::kCenter);
+  }
+  const Ticks up = ticks({bounds.low.y, bounds.high.y}, std::max(2, height / 80));
+  for (const double metres : up.at) {
+    const int y = static_cast<int>(std::lround(at.y(metres)));
+    canvas.fill(kLeft - 12, y, 6, 1, kSoft);
+    canvas.text(kLeft - 18, y + 5, number(metres, up.decimals), kSoft, kLabelPx, io::Align::kRight);
+  }
+  canvas.text(kLeft + width, kTop + height + 50, "x, m", kSoft, kLabelPx, io::Align::kRight);
+  canvas.text(kLeft - 18, kTop - 14, "y, m", kSoft, kLabelPx, io::Align::kRight);
+}
+
+}  // namespace
+
+io::Canvas draw_floor_map(const Scene& scene, const FloorMap& map) {
+  const Bounds bounds = bounds_of(scene);
+  const Vec3 size = bounds.high - bounds.low;
+  const double pixels = std::min(900 / size.x, 720 / size.y);
+  const int width = static_cast<int>(std::lround(size.x * pixels));
+  const int height = static_cast<int>(std::lround(size.y * pixels));
+  const int title = std::max(
+      io::Canvas::text_width(map.title, 21, true), io::Canvas::text_width(map.subtitle, kLabelPx));
+  const int across = kLeft + std::max(width + kRight, title + 24);
+  io::Canvas canvas(across, kTop + height + kBottom, kPaper);
+  canvas.text(kLeft, 32, map.title, kInk, 21, io::Align::kLeft, true);
+  canvas.text(kLeft, 56, map.subtitle, kSoft, kLabelPx);
+  const Place at{bounds.low.x, bounds.high.y, pixels};
+  draw_cells(canvas, at, map);
+  draw_furniture(canvas, at, scene, map.z);
+  draw_names(canvas, at, scene);
+  draw_outline(canvas, at, scene, map.z);
+  draw_source(canvas, at, map.source, kLeft + width);
+  draw_metres(canvas, at, bounds, width, height);
+  Interval range{map.low, map.high};
+  if (range.size() < 1e-9) {
+    range = {map.low - 0.5, map.low + 0.5};
+  }
+  colour_bar(canvas, kLeft + width + 40, kTop, height, range, map.unit);
+  return canvas;
+}
+
+}  // namespace mmi::models::xrir

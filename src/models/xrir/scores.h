@@ -1,0 +1,34 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "mmi/models/xrir/rir_rooms.h"
+#include "mmi/task/task.h"
+
+namespace mmi::models::xrir {
+
+struct ScoreOptions {
+  std::int64_t references = 8;
+  std::int64_t draws = 5;
+  std::int64_t samples = 8000;  ///< of a response that are measured
+};
+
+/// Responses (S, M) predicted for all sources of a set from the chosen ones (S,K); `seed` is a
+/// function of set and draw.
+using Predictor = std::function<torch::Tensor(
+    const ReceiverSet& set, const torch::Tensor& chosen, std::uint64_t seed)>;
+
+/// Mean errors of each receiver: edt_s, c50_db, t60_percent and `scored`, the share of targets for
+/// which all three exist. "test" also scores the split "seen", under names with "seen_". Choices of
+/// references are a function of set, source and draw, the same for every predictor.
+Task::ItemMetrics score_rooms(
+    RirRooms& rooms,
+    const std::string& split,
+    const ScoreOptions& options,
+    const Predictor& predict);
+
+}  // namespace mmi::models::xrir

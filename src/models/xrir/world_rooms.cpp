@@ -1,0 +1,279 @@
+#include "models/xrir/world_rooms.h"
+
+#include <ATen/Parallel.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+#include "mmi/base/errors.h"
+#include "mmi/base/files.h"
+#include "mmi/base/progress.h"
+#include "mmi/tensor/safetensors.h"
+#include "mmi/worlds/rooms/depth.h"
+#include "mmi/worlds/rooms/export.h"
+
+namespace mmi::models::xrir {
+namespace {
+
+namespace rooms = worlds::rooms;
+
+// Rooms of a split are numbered from here on: no two splits share one.
+const std::map<std::string, std::int64_t>& first_numbers() {
+  static const std::map<std::string, std::int64_t> made{
+      {"train", 0}, {"seen", 0}, {"valid", 100'000}, {"test", 200'000}};
+  return made;
+}
+
+/// One process simulates a room, others wait for it. Released when the process ends.
+class RoomLock {
+ public:
+  explicit RoomLock(const std::filesystem::path& path)
+      : fd_(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
+    MMI_CHECK(DataError, fd_ >= 0, "{}: the cache of rooms cannot be written", path.string());
+  }
+
+  ~RoomLock() {
+    ::close(fd_);
+  }
+
+  RoomLock(const RoomLock&) = delete;
+  RoomLock& operator=(const RoomLock&) = delete;
+
+  bool try_lock() {
+    return ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
+  }
+
+  void lock() {
+    ::flock(fd_, LOCK_EX);
+  }
+
+ private:
+  int fd_;
+};
+
+class WorldRooms : public RirRooms {
+ public:
+  WorldRooms(const WorldRoomsConfig& config, const BuildArgs& args)
+      : config_(config), args_(args), cache_(rooms_cache(config.cache)) {}
+
+  const ReceiverSets& split(const std::string& name) override {
+    MMI_CHECK(
+        DataError,
+        first_numbers().contains(name),
+        "the room world has no split \"{}\"; it has train, valid, test, seen",
+        name);
+    ReceiverSets& sets = loaded_[name];
+    if (sets.empty()) {
+      sets = load(name);
+    }
+    return sets;
+  }
+
+  std::string fingerprint() const override {
+    return format(
+        "{} seed {}: {} + {} + {} rooms of {} x {}, {} rays, depth {} x {}, {} samples",
+        rooms::world_version(),
+        config_.seed,
+        config_.train_rooms,
+        config_.valid_rooms,
+        config_.test_rooms,
+        config_.receivers,
+        config_.sources,
+        config_.rays,
+        args_.height,
+        args_.width,
+        args_.samples);
+  }
+
+ private:
+  std::int64_t rooms_of(const std::string& split) const {
+    return split == "valid"  ? config_.valid_rooms
+           : split == "test" ? config_.test_rooms
+                             : config_.train_rooms;
+  }
+
+  // The last 15 % of the receivers of a training room are "seen".
+  std::pair<std::int64_t, std::int64_t> receivers_of(const std::string& split) const {
+    const auto held =
+        static_cast<std::int64_t>(std::ceil(0.15 * static_cast<double>(config_.receivers)));
+    if (split == "train") {
+      return {0, config_.receivers - held};
+    }
+    return {split == "seen" ? config_.receivers - held : 0, config_.receivers};
+  }
+
+  rooms::WorldRoom room_of(std::int64_t number) const {
+    return rooms::make_room(config_.seed, number, config_.sources, config_.receivers);
+  }
+
+  torch::Tensor simulate(const rooms::WorldRoom& room) const {
+    rooms::SimulateOptions options;
+    options.rays = static_cast<int>(config_.rays);
+    options.samples = args_.samples;
+    const rooms::RoomResponses made = rooms::simulate_room(room, options);
+    return torch::from_blob(
+               const_cast<float*>(made.waveforms.data()),
+               {made.receivers, made.sources, made.samples},
+               torch::kFloat32)
+        .clone();
+  }
+
+  std::filesystem::path file_of(std::int64_t number) const {
+    return cache_ / "rooms" /
+           format(
+               "{}-{}-{}x{}-{}-{}",
+               rooms::world_version(),
+               config_.seed,
+               config_.receivers,
+               config_.sources,
+               config_.rays,
+               args_.samples) /
+           format("{:06d}.safetensors", number);
+  }
+
+  // (R,S,N) of a room, from the cache or simulated; undefined when another process has it in work
+  // and `wait` is false.
+  torch::Tensor responses_of(const rooms::WorldRoom& room, std::int64_t number, bool wait) const {
+    if (cache_.empty()) {
+      return simulate(room);
+    }
+    const std::filesystem::path file = file_of(number);
+    if (!std::filesystem::exists(file)) {
+      mmi::create_directories(file.parent_path());
+      const auto lock_path = std::filesystem::path(file).replace_extension(".lock");
+      RoomLock lock(lock_path);
+      if (!lock.try_lock()) {
+        if (!wait) {
+          return {};
+        }
+        lock.lock();
+      }
+      if (!std::filesystem::exists(file)) {
+        save_tensors(file, {{"responses", simulate(room)}});
+      }
+      std::filesystem::remove(lock_path);
+    }
+    return load_tensors(file).at(0).second;
+  }
+
+  void add(
+      const rooms::WorldRoom& room,
+      const torch::Tensor& responses,
+      const std::string& split,
+      ReceiverSets& sets) const {
+    const rooms::DepthRenderer renderer(room.scene);
+    const auto [first, last] = receivers_of(split);
+    for (std::int64_t r = first; r < last; ++r) {
+      const rooms::Vec3 receiver = room.receivers[static_cast<std::size_t>(r)];
+      auto sources = torch::empty({config_.sources, 3});
+      for (std::int64_t s = 0; s < config_.sources; ++s) {
+        const rooms::Vec3 way = room.sources[static_cast<std::size_t>(s)] - receiver;
+        sources[s] = torch::tensor({way.x, way.y, way.z}).to(torch::kFloat32);
+      }
+      sets.push_back(
+          {room.name(),
+           format("{}/R{:03d}", room.name(), r + 1),
+           renderer.depth(receiver, args_.height, args_.width),
+           sources,
+           split == "seen" ? responses[r].clone() : responses[r]});
+    }
+  }
+
+  ReceiverSets load(const std::string& split) const {
+    const std::int64_t count = rooms_of(split);
+    const std::int64_t first = first_numbers().at(split);
+    std::vector<ReceiverSets> parts(static_cast<std::size_t>(count));
+    Progress bar(format("simulating {} rooms", split), count);
+    // What another process has in work is left for a second round.
+    for (const bool wait : {false, true}) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        ReceiverSets& part = parts[static_cast<std::size_t>(i)];
+        if (!part.empty()) {
+          continue;
+        }
+        const rooms::WorldRoom room = room_of(first + i);
+        const torch::Tensor responses = responses_of(room, first + i, wait);
+        if (responses.defined()) {
+          add(room, responses, split, part);
+          bar.advance();
+        }
+      }
+    }
+    ReceiverSets sets;
+    for (const ReceiverSets& part : parts) {
+      sets.insert(sets.end(), part.begin(), part.end());
+    }
+    return sets;
+  }
+
+  WorldRoomsConfig config_;
+  BuildArgs args_;
+  std::filesystem::path cache_;
+  std::map<std::string, ReceiverSets> loaded_;
+};
+
+}  // namespace
+
+std::filesystem::path rooms_cache(const std::string& setting) {
+  if (setting == "none") {
+    return {};
+  }
+  if (setting != "auto") {
+    return setting;
+  }
+  const auto from = [](const char* variable) -> std::filesystem::path {
+    const char* set = std::getenv(variable);
+    return set != nullptr && *set != '\0' ? std::filesystem::path(set) : std::filesystem::path();
+  };
+  if (auto named = from("MMI_CACHE"); !named.empty()) {
+    return named;
+  }
+  if (auto base = from("XDG_CACHE_HOME"); !base.empty()) {
+    return base / "mmi";
+  }
+  auto home = from("HOME");
+  return home.empty() ? home : home / ".cache" / "mmi";
+}
+
+const config::Schema& WorldRoomsConfig::schema() {
+  using C = WorldRoomsConfig;
+  static const config::Schema made =
+      config::Table<C>("room_world", "simulated rooms (specs/ch08 §8)")
+          .field("seed", &C::seed, "of all rooms")
+          .field("train_rooms", &C::train_rooms, "", config::between(1, 99'999))
+          .field("valid_rooms", &C::valid_rooms, "", config::between(1, 99'999))
+          .field(
+              "test_rooms",
+              &C::test_rooms,
+              "rooms that training does not see",
+              config::between(1, 99'999))
+          .field(
+              "receivers",
+              &C::receivers,
+              "of a room; the last 15 % are held out",
+              config::between(2, 200))
+          .field("sources", &C::sources, "of a room", config::between(2, 200))
+          .field("rays", &C::rays, "of the simulator", config::between(0, 10'000'000))
+          .field(
+              "cache",
+              &C::cache,
+              "folder of simulated rooms; auto: the user's cache, none: memory only")
+          .cosmetic();
+  return made;
+}
+
+void register_world_rooms() {
+  Registry<RirRooms>::get().add<WorldRoomsConfig>(
+      "room_world",
+      "furnished rooms of ten categories, simulated",
+      [](const WorldRoomsConfig& config, const RirRooms::BuildArgs& args) {
+        return std::make_shared<WorldRooms>(config, args);
+      });
+}
+
+}  // namespace mmi::models::xrir

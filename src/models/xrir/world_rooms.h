@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "mmi/base/config.h"
+#include "mmi/models/xrir/rir_rooms.h"
+
+namespace mmi::models::xrir {
+
+struct WorldRoomsConfig {
+  std::uint64_t seed = 1;
+  std::int64_t train_rooms = 160;
+  std::int64_t valid_rooms = 20;
+  std::int64_t test_rooms = 24;
+  std::int64_t receivers = 12;
+  std::int64_t sources = 10;
+  std::int64_t rays = 20000;
+  std::string cache = "auto";
+
+  static const config::Schema& schema();
+};
+
+/// Where simulated rooms are kept: `setting`, or for "auto" $MMI_CACHE, else $XDG_CACHE_HOME/mmi,
+/// else ~/.cache/mmi; empty for "none".
+MMI_API std::filesystem::path rooms_cache(const std::string& setting);
+
+void register_world_rooms();
+
+}  // namespace mmi::models::xrir

@@ -1,0 +1,260 @@
+#include "mmi/models/xrir/xrir_task.h"
+
+#include <numeric>
+
+#include "mmi/base/errors.h"
+#include "mmi/base/hash.h"
+#include "mmi/base/progress.h"
+#include "mmi/models/xrir/baselines.h"
+#include "mmi/models/xrir/losses.h"
+#include "mmi/models/xrir/spectrum.h"
+#include "mmi/worlds/rooms/depth.h"
+#include "models/xrir/scores.h"
+
+namespace mmi::models::xrir {
+namespace {
+
+/// Receivers with `sources` of their sources and references for each: {map (3,H,W), sources (S,3),
+/// responses (S,N), chosen (S,K)}.
+class ReceiverExamples : public data::Dataset {
+ public:
+  ReceiverExamples(
+      const ReceiverSets& sets,
+      std::int64_t sources,
+      std::int64_t references,
+      std::string fingerprint)
+      : sets_(sets),
+        sources_(sources),
+        references_(references),
+        fingerprint_(std::move(fingerprint)) {
+    for (const ReceiverSet& set : sets_) {
+      MMI_CHECK(
+          DataError,
+          set.sources.size(0) >= sources,
+          "{} has {} sources, but task.sources={} are drawn from each receiver",
+          set.name,
+          set.sources.size(0),
+          sources);
+    }
+  }
+
+  std::int64_t size() const override {
+    return static_cast<std::int64_t>(sets_.size());
+  }
+
+  TensorDict get(std::int64_t index, Rng& rng) const override {
+    const ReceiverSet& set = sets_[static_cast<std::size_t>(index)];
+    std::vector<std::int64_t> order(static_cast<std::size_t>(set.sources.size(0)));
+    std::iota(order.begin(), order.end(), 0);
+    if (set.sources.size(0) > sources_) {
+      rng.shuffle(order);
+    }
+    order.resize(static_cast<std::size_t>(sources_));
+    const auto taken = torch::tensor(order);
+    TensorDict example;
+    example.set("map", worlds::rooms::unproject(set.depth));
+    example.set("sources", set.sources.index_select(0, taken));
+    example.set("responses", set.responses.index_select(0, taken));
+    example.set("chosen", draw_references(sources_, references_, rng));
+    return example;
+  }
+
+  std::string fingerprint() const override {
+    return fingerprint_;
+  }
+
+  std::string name() const override {
+    return "the receivers";
+  }
+
+ private:
+  const ReceiverSets& sets_;
+  std::int64_t sources_;
+  std::int64_t references_;
+  std::string fingerprint_;
+};
+
+}  // namespace
+
+XRirTaskConfig::XRirTaskConfig() {
+  rooms.name = "room_world";
+}
+
+const config::Schema& XRirTaskConfig::schema() {
+  using C = XRirTaskConfig;
+  static const config::Schema made =
+      config::Table<C>(
+          "xrir/xrir", "xRIR: responses of any source from a few measured ones (thesis ch. 8)")
+          .field("model", &C::model, "network")
+          .field("rooms", &C::rooms, "where responses come from")
+          .field("references", &C::references, "K: measured responses", config::between(1, 64))
+          .field(
+              "random_references",
+              &C::random_references,
+              "train with 1 to K of them, drawn for each step")
+          .field("sources", &C::sources, "of a receiver in training; targets", config::at_least(2))
+          .field("samples", &C::samples, "of a response at 22,050 Hz", config::at_least(1000))
+          .field(
+              "decay_weight", &C::decay_weight, "of the loss of decay levels", config::at_least(0))
+          .field(
+              "draws",
+              &C::draws,
+              "choices of references that a score averages",
+              config::at_least(1))
+          .field("loader", &C::loader, "batches of receivers")
+          .field("optimizer", &C::optimizer, "update rule")
+          .field("schedule", &C::schedule, "learning rate over time")
+          .check([](const C& c, config::Problems& problems) {
+            if (frames_of(c.samples) != c.model.frames) {
+              problems.add(format(
+                  "{} samples are {} frames, but model.frames is {}",
+                  c.samples,
+                  frames_of(c.samples),
+                  c.model.frames));
+            }
+            if (c.references >= c.sources) {
+              problems.add(
+                  format("sources={} leave no {} references for each", c.sources, c.references));
+            }
+          });
+  return made;
+}
+
+torch::Tensor draw_references(std::int64_t sources, std::int64_t count, Rng& rng) {
+  auto chosen = torch::empty({sources, count}, torch::kLong);
+  auto* out = chosen.data_ptr<std::int64_t>();
+  std::vector<std::int64_t> others;
+  for (std::int64_t s = 0; s < sources; ++s) {
+    for (std::int64_t k = 0; k < count; ++k) {
+      if (others.empty()) {  // also where there are fewer than `count`
+        for (std::int64_t other = 0; other < sources; ++other) {
+          if (other != s) {
+            others.push_back(other);
+          }
+        }
+        rng.shuffle(others);
+      }
+      *out++ = others.back();
+      others.pop_back();
+    }
+    others.clear();
+  }
+  return chosen;
+}
+
+XRirTask::XRirTask(const XRirTaskConfig& config, const BuildArgs& args)
+    : config_(config), args_(args), references_(config.references) {
+  rooms_ = Registry<RirRooms>::get().create(
+      config_.rooms, {config_.model.vit.height, config_.model.vit.width, config_.samples});
+  model_ = std::make_shared<XRir>(config_.model);
+  model_->to(args_.device);
+}
+
+torch::nn::Module& XRirTask::module() {
+  return *model_;
+}
+
+std::vector<Phase> XRirTask::phases() const {
+  Phase phase;
+  phase.optimizer = config_.optimizer;
+  phase.schedule = config_.schedule;
+  return {phase};
+}
+
+std::shared_ptr<data::BatchSource> XRirTask::source() {
+  auto examples = std::make_shared<ReceiverExamples>(
+      rooms_->split("train"), config_.sources, config_.references, data_fingerprint());
+  return std::make_shared<data::Loader>(
+      examples,
+      std::make_shared<data::PermutationSampler>(examples->size()),
+      config_.loader,
+      args_.seed);
+}
+
+torch::Tensor XRirTask::forward(const TensorDict& batch, std::int64_t references) {
+  const auto on_device = [&](const char* name) { return batch.tensor(name).to(args_.device); };
+  return model_->forward(GroupedInputs{
+      on_device("map"),
+      on_device("sources"),
+      on_device("responses"),
+      on_device("chosen").narrow(2, 0, references)});
+}
+
+Loss XRirTask::losses(const torch::Tensor& predicted, const torch::Tensor& responses) const {
+  const auto truth = magnitudes(responses.to(predicted.device()));
+  const auto spectrum = spectrum_loss(predicted, truth);
+  const auto decay = decay_loss(predicted, truth);
+  Loss loss;
+  loss.total = spectrum + config_.decay_weight * decay;
+  loss.parts = {{"spectrum", spectrum.detach()}, {"decay_db", decay.detach()}};
+  return loss;
+}
+
+Loss XRirTask::loss(const std::string& phase, const TensorDict& batch, StepContext& context) {
+  const std::int64_t references =
+      config_.random_references ? 1 + context.rng.integer(config_.references) : config_.references;
+  return losses(forward(batch, references), batch.tensor("responses"));
+}
+
+torch::Tensor XRirTask::predict(const ReceiverSet& set, const torch::Tensor& chosen) {
+  const torch::NoGradGuard no_grad;
+  TensorDict batch;
+  batch.set("map", worlds::rooms::unproject(set.depth).unsqueeze(0));
+  batch.set("sources", set.sources.unsqueeze(0));
+  batch.set("responses", set.responses.unsqueeze(0));
+  batch.set("chosen", chosen.unsqueeze(0));
+  return forward(batch, chosen.size(1)).squeeze(0).to(torch::kCPU);
+}
+
+Task::ItemMetrics XRirTask::evaluate_items(const std::string& split) {
+  return score_rooms(
+      *rooms_,
+      split,
+      {.references = references_, .draws = config_.draws},
+      [&](const ReceiverSet& set, const torch::Tensor& chosen, std::uint64_t seed) {
+        return to_waveform(predict(set, chosen), seed);
+      });
+}
+
+Metrics XRirTask::evaluate(const std::string& split) {
+  if (split != "valid") {
+    return mean_over_items(evaluate_items(split));
+  }
+  double spectrum = 0;
+  double decay = 0;
+  const ReceiverSets& sets = rooms_->split(split);
+  for (const ReceiverSet& set : sets) {
+    Rng rng = Rng(fnv1a64(set.name)).stream("draw");
+    const auto chosen = draw_references(set.sources.size(0), references_, rng);
+    const torch::NoGradGuard no_grad;
+    const auto truth = magnitudes(set.responses);
+    const auto predicted = predict(set, chosen);
+    spectrum += spectrum_loss(predicted, truth).item<double>();
+    decay += decay_loss(predicted, truth).item<double>();
+  }
+  const auto count = static_cast<double>(sets.size());
+  return {
+      {"loss", (spectrum + config_.decay_weight * decay) / count},
+      {"spectrum", spectrum / count},
+      {"decay_db", decay / count}};
+}
+
+std::pair<std::string, bool> XRirTask::selection() const {
+  return {"loss", false};
+}
+
+std::string XRirTask::data_fingerprint() const {
+  return rooms_->fingerprint();
+}
+
+std::map<std::string, double> XRirTask::calibrate() {
+  return {{"references", static_cast<double>(references_)}};
+}
+
+void XRirTask::restore(const std::map<std::string, double>& calibration) {
+  if (const auto at = calibration.find("references"); at != calibration.end()) {
+    references_ = static_cast<std::int64_t>(at->second);
+  }
+}
+
+}  // namespace mmi::models::xrir

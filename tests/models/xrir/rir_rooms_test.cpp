@@ -1,0 +1,132 @@
+#include "mmi/models/xrir/rir_rooms.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "mmi/base/errors.h"
+#include "mmi/models/xrir/register.h"
+#include "mmi/worlds/rooms/export.h"
+#include "models/xrir/folder_rooms.h"
+#include "models/xrir/world_rooms.h"
+
+namespace mmi::models::xrir {
+namespace {
+
+constexpr RirRooms::BuildArgs kArgs{.height = 16, .width = 32, .samples = 2000};
+
+/// A folder of its own for each test.
+class RirRoomsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    root_ = std::filesystem::temp_directory_path() /
+            (std::string("mmi_rir_rooms_") + info->name() + "_" + std::to_string(getpid()));
+    std::filesystem::remove_all(root_);
+  }
+
+  void TearDown() override {
+    std::filesystem::remove_all(root_);
+  }
+
+  std::shared_ptr<RirRooms> world(const std::string& cache) const {
+    WorldRoomsConfig config;
+    config.train_rooms = 2;
+    config.valid_rooms = 1;
+    config.test_rooms = 1;
+    config.receivers = 3;
+    config.sources = 3;
+    config.rays = 100;
+    config.cache = cache;
+    return make("room_world", std::make_shared<WorldRoomsConfig>(config));
+  }
+
+  static std::shared_ptr<RirRooms> make(
+      const std::string& name, const std::shared_ptr<const void>& config) {
+    static const bool registered = [] {
+      register_xrir();
+      return true;
+    }();
+    EXPECT_TRUE(registered);
+    return Registry<RirRooms>::get().create(config::Component<RirRooms>{name, config}, kArgs);
+  }
+
+  std::filesystem::path root_;
+};
+
+TEST_F(RirRoomsTest, SplitsShareNoRoomButSeenAndTrainDo) {
+  const auto rooms = world("none");
+  const auto names = [&](const std::string& split) {
+    std::set<std::string> found;
+    for (const ReceiverSet& set : rooms->split(split)) {
+      found.insert(set.name);
+    }
+    return found;
+  };
+  EXPECT_EQ(names("train").size(), 4U) << "two of three receivers in two rooms";
+  EXPECT_EQ(names("seen").size(), 2U);
+  EXPECT_EQ(names("valid").size(), 3U);
+  EXPECT_EQ(names("test").size(), 3U);
+  std::set<std::string> all;
+  for (const char* split : {"train", "seen", "valid", "test"}) {
+    all.merge(names(split));
+  }
+  EXPECT_EQ(all.size(), 12U);
+  EXPECT_THROW(rooms->split("training"), DataError);
+  const ReceiverSet& set = rooms->split("test").front();
+  EXPECT_EQ(set.depth.sizes().vec(), (std::vector<std::int64_t>{16, 32}));
+  EXPECT_EQ(set.sources.sizes().vec(), (std::vector<std::int64_t>{3, 3}));
+  EXPECT_EQ(set.responses.sizes().vec(), (std::vector<std::int64_t>{3, 2000}));
+  // The direct sound of a source in sight comes at its distance.
+  const auto distance = set.sources.norm(2, 1);
+  EXPECT_GT(distance.min().item<float>(), 0.3);
+  EXPECT_LT(set.responses.abs().max().item<float>(), 0.91);
+}
+
+TEST_F(RirRoomsTest, TheCacheHoldsWhatWasSimulated) {
+  const auto first = world(root_.string());
+  const auto made = first->split("test").front().responses.clone();
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root_)) {
+    files += entry.is_regular_file() ? 1 : 0;
+  }
+  EXPECT_EQ(files, 1U) << "a room, no lock left";
+  EXPECT_TRUE(torch::equal(world(root_.string())->split("test").front().responses, made));
+  EXPECT_TRUE(torch::equal(world("none")->split("test").front().responses, made));
+}
+
+TEST_F(RirRoomsTest, AFolderInThePublishedLayoutGivesTheSameSets) {
+  const data::formats::AcousticRoomsLayout layout(root_);
+  worlds::rooms::SimulateOptions options;
+  options.rays = 100;
+  options.samples = 2000;
+  for (std::int64_t number = 0; number < 3; ++number) {
+    const auto room = worlds::rooms::make_room(1, number, 3, 3);
+    write_room(layout, room, worlds::rooms::simulate_room(room, options), options);
+  }
+  FolderRoomsConfig config;
+  config.root = root_.string();
+  config.valid_rooms = 1;
+  const auto folder = make("acoustic_rooms", std::make_shared<FolderRoomsConfig>(config));
+  const auto memory = world("none");
+  // By name, Apartments_idx_1 and Bathrooms_idx_1 train; Cafe_idx_1 is an unseen test room.
+  EXPECT_EQ(folder->split("test").front().room, "Cafe_idx_1");
+  const ReceiverSet& read = folder->split("train").front();
+  const ReceiverSet& made = memory->split("train").front();
+  EXPECT_EQ(read.name, made.name);
+  EXPECT_TRUE(torch::equal(read.responses, made.responses));
+  EXPECT_TRUE(torch::allclose(read.sources, made.sources, 0, 1e-5));
+  EXPECT_EQ(folder->split("seen").size(), 1U);
+  EXPECT_NE(folder->fingerprint(), memory->fingerprint());
+}
+
+TEST_F(RirRoomsTest, AMissingFolderIsNamed) {
+  FolderRoomsConfig config;
+  config.root = (root_ / "nothing").string();
+  EXPECT_THROW(make("acoustic_rooms", std::make_shared<FolderRoomsConfig>(config)), DataError);
+}
+
+}  // namespace
+}  // namespace mmi::models::xrir
