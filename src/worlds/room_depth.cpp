@@ -1,10 +1,12 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/parallel.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "worlds/room_kernels.h"
 
@@ -60,9 +62,11 @@ void render(
       width);
   const Directions rays(height, width, convention);
   const kernels::Point eye = kernels::point(position);
-  at::parallel_for(0, height, 8, [&](std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kRows = 8;
+  const std::int64_t strips = (height + kRows - 1) / kRows;
+  parallel_for(strips, at::get_num_threads(), [&](std::int64_t strip) {
     kernels::widest([&]() MMI_INLINED {
-      for (std::int64_t i = begin; i < end; ++i) {
+      for (std::int64_t i = strip * kRows; i < std::min(height, (strip + 1) * kRows); ++i) {
         for (std::int64_t j = 0; j < width; ++j) {
           const kernels::Point d = rays.at(i, j);
           f(i * width + j, d, kernels::closest(geometry, eye, d, 1e9F, {}));

@@ -1,15 +1,12 @@
 #include "mmi/worlds/rooms/export.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
-#include <exception>
 #include <map>
-#include <mutex>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
+#include "mmi/base/parallel.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/scene_io.h"
 
@@ -25,6 +22,7 @@ using data::formats::Point3;
 using data::formats::RirPair;
 
 constexpr double kLoudest = 0.9;
+constexpr int kWriters = 8;  // they wait for the disk, not for the processor
 
 Point3 point3(Vec3 p) {
   return {p.x, p.y, p.z};
@@ -87,26 +85,6 @@ AcousticSimulation simulation_of(const WorldRoom& room, const SimulateOptions& o
   return made;
 }
 
-// The first error of any thread.
-void write_all(std::int64_t count, const std::function<void(std::int64_t)>& write) {
-  std::exception_ptr failure;
-  std::mutex lock;
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      try {
-        write(i);
-      } catch (...) {
-        const std::lock_guard<std::mutex> guard(lock);
-        failure = failure ? failure : std::current_exception();
-        return;
-      }
-    }
-  });
-  if (failure) {
-    std::rethrow_exception(failure);
-  }
-}
-
 }  // namespace
 
 RoomResponses simulate_room(
@@ -158,7 +136,7 @@ void write_room(
   for (std::int64_t r = 0; r < responses.receivers; ++r) {
     layout.write_depth(name, r + 1, renderer.depth(room.receivers[static_cast<std::size_t>(r)]));
   }
-  write_all(responses.receivers * responses.sources, [&](std::int64_t i) {
+  parallel_for(responses.receivers * responses.sources, kWriters, [&](std::int64_t i) {
     const std::int64_t r = i / responses.sources;
     const std::int64_t s = i % responses.sources;
     const RirPair pair{s + 1, r + 1};

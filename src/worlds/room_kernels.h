@@ -112,12 +112,22 @@ MMI_INLINE void closest_in(
   best.index = hit ? block.polygon : best.index;
 }
 
+/// Lane 0 is the smallest of all lanes.
+template <class Eight>
+MMI_INLINE Eight least_of_all(const Eight& a) {
+  const Eight half = __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
+  const Eight four = a < half ? a : half;
+  const Eight quarter = __builtin_shufflevector(four, four, 2, 3, 0, 1, 6, 7, 4, 5);
+  const Eight two = four < quarter ? four : quarter;
+  const Eight eighth = __builtin_shufflevector(two, two, 1, 0, 3, 2, 5, 4, 7, 6);
+  return two < eighth ? two : eighth;
+}
+
+/// The first lane of the smallest distance.
 MMI_INLINE int best_lane(const Nearest& best) {
-  int lane = 0;
-  for (int i = 1; i < 8; ++i) {
-    lane = best.distance[i] < best.distance[lane] ? i : lane;
-  }
-  return lane;
+  constexpr I8 kLanes{0, 1, 2, 3, 4, 5, 6, 7};
+  const F8 least = least_of_all(best.distance);
+  return least_of_all(best.distance == least ? kLanes : I8{} + 7)[0];
 }
 
 /// The ray meets the box of a node before `limit`.
@@ -133,20 +143,12 @@ MMI_INLINE bool meets(const Node& node, const Point& o, const Point& inv, float 
   return first <= last && last >= 0 && first < limit;
 }
 
-MMI_INLINE float least(const F8& a) {
-  float low = a[0];
-  for (int i = 1; i < 8; ++i) {
-    low = std::fmin(low, a[i]);
-  }
-  return low;
-}
-
 MMI_INLINE void closest_in_tree(
     const Geometry& g, const Point& o, const Point& d, const Point& inv, int skip, Nearest& best) {
   int stack[64];
   int depth = 0;
   stack[depth++] = 0;
-  float limit = least(best.distance);
+  float limit = least_of_all(best.distance)[0];
   while (depth > 0) {
     const Node& node = g.nodes[static_cast<std::size_t>(stack[--depth])];
     if (!meets(node, o, inv, limit)) {
@@ -154,7 +156,7 @@ MMI_INLINE void closest_in_tree(
     }
     if (node.block >= 0) {
       closest_in(g.blocks[static_cast<std::size_t>(node.block)], o, d, skip, best);
-      limit = least(best.distance);
+      limit = least_of_all(best.distance)[0];
       continue;
     }
     stack[depth++] = node.left;

@@ -14,6 +14,7 @@ using kernels::Point;
 
 constexpr float kPi = std::numbers::pi_v<float>;
 constexpr double kGolden = std::numbers::pi * (3 - 2.2360679774997896964);
+constexpr float kFarAway = 1e6F;    // m
 constexpr float kNearest2 = 0.09F;  // m^2; the rain is not stronger than from 0.3 m
 
 // Rain is by far less noisy than the spheres: after the first 50 ms each hit serves a quarter of
@@ -27,9 +28,15 @@ struct Target {
   float omni;
 };
 
+/// Where eight targets are; unused lanes are far away.
+struct TargetBlock {
+  F8 x, y, z;
+};
+
 struct Job {
   const Geometry& geometry;
   std::vector<Target> targets;
+  std::vector<TargetBlock> blocks;
   Point receiver;
   float longest;  // m
   float early;    // m
@@ -72,20 +79,30 @@ MMI_INLINE void deposit(const Job& job, std::size_t s, float distance, const F8&
 // The leg of `length` from o passes spheres round sources.
 MMI_INLINE void score_chords(
     const Job& job, const Point& o, const Point& d, float length, float before, const F8& energy) {
-  for (std::size_t s = 0; s < job.targets.size(); ++s) {
-    const Target& target = job.targets[s];
-    const Point to{target.at.x - o.x, target.at.y - o.y, target.at.z - o.z};
-    const float nearest = dot(to, d);
-    const float half2 = job.radius2 - (dot(to, to) - nearest * nearest);
-    if (half2 <= 0) {
+  for (std::size_t block = 0; block < job.blocks.size(); ++block) {
+    const TargetBlock& at = job.blocks[block];
+    const F8 x = at.x - o.x;
+    const F8 y = at.y - o.y;
+    const F8 z = at.z - o.z;
+    const F8 nearest = x * d.x + y * d.y + z * d.z;
+    const F8 half2 = job.radius2 - (x * x + y * y + z * z - nearest * nearest);
+    const I8 met = half2 > 0;
+    if (!kernels::any(met)) {
       continue;
     }
-    const float half = std::sqrt(half2);
-    const float from = std::max(0.0F, nearest - half);
-    const float to_end = std::min(length, nearest + half);
-    if (to_end > from) {
-      const float level = (to_end - from) * job.per_chord * directed(target, {-d.x, -d.y, -d.z});
-      deposit(job, s, before + 0.5F * (from + to_end), level * energy);
+    for (int lane = 0; lane < 8; ++lane) {
+      if (met[lane] == 0) {
+        continue;
+      }
+      const std::size_t s = 8 * block + static_cast<std::size_t>(lane);
+      const float half = std::sqrt(half2[lane]);
+      const float from = std::max(0.0F, nearest[lane] - half);
+      const float to = std::min(length, nearest[lane] + half);
+      if (to > from) {
+        const float level =
+            (to - from) * job.per_chord * directed(job.targets[s], {-d.x, -d.y, -d.z});
+        deposit(job, s, before + 0.5F * (from + to), level * energy);
+      }
     }
   }
 }
@@ -201,6 +218,7 @@ Histograms trace_rays(
   Job job{
       geometry,
       {},
+      {},
       kernels::point(receiver),
       static_cast<float>(
           static_cast<double>(options.samples) / options.sample_rate_hz * options.speed_of_sound),
@@ -217,6 +235,15 @@ Histograms trace_rays(
         {kernels::point(source.position),
          kernels::point(source.facing),
          static_cast<float>(source.omni)});
+  }
+  for (std::size_t s = 0; s < job.targets.size(); ++s) {
+    if (s % 8 == 0) {
+      job.blocks.push_back({F8{} + kFarAway, F8{} + kFarAway, F8{} + kFarAway});
+    }
+    const auto lane = static_cast<int>(s % 8);
+    job.blocks.back().x[lane] = job.targets[s].at.x;
+    job.blocks.back().y[lane] = job.targets[s].at.y;
+    job.blocks.back().z[lane] = job.targets[s].at.z;
   }
   // One turn about z for all rays, so that receivers do not share their directions.
   const double turn = 2 * std::numbers::pi * Rng(random).uniform();

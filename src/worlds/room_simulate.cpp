@@ -9,6 +9,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/hash.h"
+#include "mmi/base/parallel.h"
 #include "mmi/worlds/rooms/simulate.h"
 #include "worlds/room_paths.h"
 #include "worlds/room_rays.h"
@@ -72,17 +73,15 @@ Histograms all_rays(
   const Rng random = Rng(options.seed).stream("rays", key_of(receiver));
   const std::int64_t parts = (options.rays + kRaysAtOnce - 1) / kRaysAtOnce;
   std::vector<Histograms> made(static_cast<std::size_t>(parts));
-  at::parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part) {
-      made[static_cast<std::size_t>(part)] = trace_rays(
-          geometry,
-          sources,
-          receiver,
-          options,
-          random,
-          part * kRaysAtOnce,
-          std::min<std::int64_t>((part + 1) * kRaysAtOnce, options.rays));
-    }
+  parallel_for(parts, at::get_num_threads(), [&](std::int64_t part) {
+    made[static_cast<std::size_t>(part)] = trace_rays(
+        geometry,
+        sources,
+        receiver,
+        options,
+        random,
+        part * kRaysAtOnce,
+        std::min<std::int64_t>((part + 1) * kRaysAtOnce, options.rays));
   });
   Histograms sum = std::move(made.front());
   for (std::size_t part = 1; part < made.size(); ++part) {
@@ -219,42 +218,40 @@ Responses Simulator::run(
     dampen(late, sources.size(), options);
   }
   std::vector<char> visible(sources.size());
-  at::parallel_for(0, made.sources, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(made.sources, at::get_num_threads(), [&](std::int64_t s) {
     Workspace& mine = Workspace::of_this_thread(tables, options);
     PulseTrain& train = *mine.train;
-    for (std::int64_t s = begin; s < end; ++s) {
-      const auto at = static_cast<std::size_t>(s);
-      train.clear();
-      std::vector<Path> paths;
-      if (shoebox) {
-        lattice_paths(
-            *geometry_,
-            *shoebox,
-            sources[at],
-            receiver,
-            options,
-            tables->air,
-            train,
-            options.keep_paths ? &paths : nullptr);
-        visible[at] = 1;
-      } else {
-        paths = specular_paths(*geometry_, sequences, sources[at], receiver, tables->air);
-        add_pulses(paths, train);
-        visible[at] = has_direct(paths) ? 1 : 0;
-      }
-      if (options.rays > 0) {
-        Rng signs = Rng(options.seed)
-                        .stream("signs", key_of(receiver) ^ (key_of(sources[at].position) << 1));
-        train.add_late(
-            late.energy.data() + s * late.bins,
-            late.bins,
-            options.bin_s * options.sample_rate_hz,
-            signs);
-      }
-      tables->mixer.mix(train, mine.space, made.waveforms.data() + s * options.samples);
-      if (options.keep_paths) {
-        made.paths[at] = std::move(paths);
-      }
+    const auto at = static_cast<std::size_t>(s);
+    train.clear();
+    std::vector<Path> paths;
+    if (shoebox) {
+      lattice_paths(
+          *geometry_,
+          *shoebox,
+          sources[at],
+          receiver,
+          options,
+          tables->air,
+          train,
+          options.keep_paths ? &paths : nullptr);
+      visible[at] = 1;
+    } else {
+      paths = specular_paths(*geometry_, sequences, sources[at], receiver, tables->air);
+      add_pulses(paths, train);
+      visible[at] = has_direct(paths) ? 1 : 0;
+    }
+    if (options.rays > 0) {
+      Rng signs =
+          Rng(options.seed).stream("signs", key_of(receiver) ^ (key_of(sources[at].position) << 1));
+      train.add_late(
+          late.energy.data() + s * late.bins,
+          late.bins,
+          options.bin_s * options.sample_rate_hz,
+          signs);
+    }
+    tables->mixer.mix(train, mine.space, made.waveforms.data() + s * options.samples);
+    if (options.keep_paths) {
+      made.paths[at] = std::move(paths);
     }
   });
   std::copy(visible.begin(), visible.end(), made.visible.begin());
@@ -274,18 +271,19 @@ std::vector<Responses> Simulator::run(
   std::vector<Responses> made(receivers.size());
   std::int64_t finished = 0;
   std::mutex lock;
-  at::parallel_for(
-      0, static_cast<std::int64_t>(receivers.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t r = begin; r < end; ++r) {
-          const auto at = static_cast<std::size_t>(r);
-          made[at] = run(sources, receivers[at], options);
-          const std::lock_guard<std::mutex> guard(lock);
-          ++finished;
-          if (done) {
-            done(finished);
-          }
-        }
-      });
+  const auto simulate = [&](std::int64_t r) {
+    const auto at = static_cast<std::size_t>(r);
+    made[at] = run(sources, receivers[at], options);
+    const std::lock_guard<std::mutex> guard(lock);
+    ++finished;
+    if (done) {
+      done(finished);
+    }
+  };
+  // Fewer receivers than threads: each is done by all threads.
+  const int threads = at::get_num_threads();
+  const auto count = static_cast<std::int64_t>(receivers.size());
+  parallel_for(count, count < threads ? 1 : threads, simulate);
   return made;
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/parallel.h"
 #include "mmi/models/xrir/spectrum.h"
 
 namespace mmi::models::xrir {
@@ -78,16 +79,14 @@ std::vector<dsp::RoomErrors> response_errors(
   const auto ours = rows(predicted);
   const auto theirs = rows(truth);
   std::vector<dsp::RoomErrors> errors(static_cast<std::size_t>(truth.size(0)));
-  at::parallel_for(0, truth.size(0), 8, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto measured = [&](const torch::Tensor& t) {
-        return dsp::room_measures(
-            {t.const_data_ptr<float>() + i * t.size(1), static_cast<std::size_t>(t.size(1))},
-            static_cast<std::int64_t>(kSampleRateHz),
-            cfg);
-      };
-      errors[static_cast<std::size_t>(i)] = dsp::room_errors(measured(ours), measured(theirs));
-    }
+  parallel_for(truth.size(0), at::get_num_threads(), [&](std::int64_t i) {
+    const auto measured = [&](const torch::Tensor& t) {
+      return dsp::room_measures(
+          {t.const_data_ptr<float>() + i * t.size(1), static_cast<std::size_t>(t.size(1))},
+          static_cast<std::int64_t>(kSampleRateHz),
+          cfg);
+    };
+    errors[static_cast<std::size_t>(i)] = dsp::room_errors(measured(ours), measured(theirs));
   });
   return errors;
 }

@@ -1,7 +1,5 @@
 #include "mmi/models/xrir/spectrum.h"
 
-#include <ATen/Parallel.h>
-
 #include "mmi/base/errors.h"
 #include "mmi/dsp/griffin_lim.h"
 
@@ -79,13 +77,11 @@ torch::Tensor to_waveform(const torch::Tensor& log_spectrum, std::uint64_t seed)
   const std::int64_t samples = cfg.stft.hop_samples * (magnitude.size(2) - 1);
   auto waves = torch::empty({count, samples});
   const Rng all(seed);
-  at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
-    const torch::NoGradGuard no_grad;
-    for (std::int64_t i = begin; i < end; ++i) {
-      Rng rng = all.stream("phase", static_cast<std::uint64_t>(i));
-      waves[i].copy_(dsp::griffin_lim(magnitude[i], cfg, rng));
-    }
-  });
+  const torch::NoGradGuard no_grad;
+  for (std::int64_t i = 0; i < count; ++i) {
+    Rng rng = all.stream("phase", static_cast<std::uint64_t>(i));
+    waves[i].copy_(dsp::griffin_lim(magnitude[i], cfg, rng));
+  }
   return waves;
 }
 
