@@ -1,5 +1,6 @@
 #include "mmi/models/xrir/register.h"
 
+#include "mmi/models/xrir/baseline_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "mmi/models/xrir/xrir_task.h"
 #include "models/xrir/folder_rooms.h"
@@ -14,6 +15,12 @@ void register_xrir() {
   register_folder_rooms();
   register_world_rooms();
   register_rooms_tools();
+  Registry<Task>::get().add<BaselineTaskConfig>(
+      "xrir/baseline",
+      "responses by rule, between which the models lie",
+      [](const BaselineTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<BaselineTask>(config, args);
+      });
   Registry<Task>::get().add<XRirTaskConfig>(
       "xrir/xrir",
       "depth panorama and a few measured responses to the response of any source",

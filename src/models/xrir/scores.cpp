@@ -58,7 +58,7 @@ Task::ItemMetrics score_rooms(
       for (std::int64_t draw = 0; draw < options.draws; ++draw) {
         Rng rng = Rng(fnv1a64(set.name)).stream("draw", static_cast<std::uint64_t>(draw));
         const auto chosen = draw_references(set.sources.size(0), options.references, rng);
-        const auto predicted = predict(set, chosen, rng.next_u64());
+        const auto predicted = predict(sets, set, chosen, rng.next_u64());
         for (const auto& error :
              response_errors(predicted, set.responses, paper, options.samples)) {
           sums.add(error);

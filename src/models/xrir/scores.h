@@ -17,10 +17,13 @@ struct ScoreOptions {
   std::int64_t samples = 8000;  ///< of a response that are measured
 };
 
-/// Responses (S, M) predicted for all sources of a set from the chosen ones (S,K); `seed` is a
-/// function of set and draw.
+/// Responses (S, M) predicted for all sources of one of the sets from the chosen ones (S,K); `seed`
+/// is a function of set and draw.
 using Predictor = std::function<torch::Tensor(
-    const ReceiverSet& set, const torch::Tensor& chosen, std::uint64_t seed)>;
+    const ReceiverSets& sets,
+    const ReceiverSet& set,
+    const torch::Tensor& chosen,
+    std::uint64_t seed)>;
 
 /// Mean errors of each receiver: edt_s, c50_db, t60_percent and `scored`, the share of targets for
 /// which all three exist. "test" also scores the split "seen", under names with "seen_". Choices of

@@ -211,9 +211,10 @@ Task::ItemMetrics XRirTask::evaluate_items(const std::string& split) {
       *rooms_,
       split,
       {.references = references_, .draws = config_.draws},
-      [&](const ReceiverSet& set, const torch::Tensor& chosen, std::uint64_t seed) {
-        return to_waveform(predict(set, chosen), seed);
-      });
+      [&](const ReceiverSets&,
+          const ReceiverSet& set,
+          const torch::Tensor& chosen,
+          std::uint64_t seed) { return to_waveform(predict(set, chosen), seed); });
 }
 
 Metrics XRirTask::evaluate(const std::string& split) {

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "mmi/base/errors.h"
-#include "mmi/models/xrir/register.h"
 #include "mmi/worlds/rooms/export.h"
 #include "models/xrir/folder_rooms.h"
 #include "models/xrir/world_rooms.h"
+#include "registered.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -45,11 +45,7 @@ class RirRoomsTest : public testing::Test {
 
   static std::shared_ptr<RirRooms> make(
       const std::string& name, const std::shared_ptr<const void>& config) {
-    static const bool registered = [] {
-      register_xrir();
-      return true;
-    }();
-    EXPECT_TRUE(registered);
+    register_xrir_once();
     return Registry<RirRooms>::get().create(config::Component<RirRooms>{name, config}, kArgs);
   }
 

@@ -10,12 +10,12 @@
 #include "mmi/io/csv.h"
 #include "mmi/io/json.h"
 #include "mmi/io/npy.h"
-#include "mmi/models/xrir/register.h"
 #include "mmi/tensor/array.h"
 #include "mmi/worlds/rooms/scene_io.h"
 #include "models/xrir/rooms_plan.h"
 #include "models/xrir/rooms_plot.h"
 #include "models/xrir/rooms_tools.h"
+#include "registered.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -26,11 +26,7 @@ namespace rooms = worlds::rooms;
 class RoomsTools : public ::testing::Test {
  protected:
   void SetUp() override {
-    static const bool registered = [] {
-      register_xrir();
-      return true;
-    }();
-    ASSERT_TRUE(registered);
+    register_xrir_once();
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     atomic_write(

@@ -5,10 +5,10 @@
 #include <set>
 
 #include "mmi/base/errors.h"
-#include "mmi/models/xrir/register.h"
 #include "mmi/nn/optimizer.h"
 #include "mmi/nn/state.h"
 #include "models/xrir/world_rooms.h"
+#include "registered.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -44,11 +44,7 @@ XRirTaskConfig tiny() {
   world->rays = 200;
   world->cache = "none";
   config.rooms.config = world;
-  static const bool registered = [] {
-    register_xrir();
-    return true;
-  }();
-  EXPECT_TRUE(registered);
+  register_xrir_once();
   return config;
 }
 
