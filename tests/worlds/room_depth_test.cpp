@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "mmi/base/errors.h"
+#include "mmi/data/formats/haa.h"
 #include "mmi/worlds/rooms/depth.h"
 
 namespace mmi::worlds::rooms {
@@ -71,6 +74,38 @@ TEST(RoomDepth, NormalsFaceTheViewer) {
   const auto along = (unproject(seen.depth) * seen.normal).sum(0);
   EXPECT_LT(along.max().item<float>(), 0);
   EXPECT_TRUE((seen.material == 0).all().item<bool>());
+}
+
+// specs/ch08 §5.2: pixels of the depth maps that xRIR ships for two measured rooms.
+TEST(RoomDepth, EqualsTheMapsThatWereReleased) {
+  const std::tuple<const char*, int, int, double> pixels[] = {
+      {"classroom", 0, 0, 1.51391},
+      {"classroom", 63, 128, 2.14084},
+      {"classroom", 127, 0, 3.58380},
+      {"classroom", 127, 256, 3.54090},
+      {"classroom", 160, 300, 3.12037},
+      {"classroom", 200, 100, 0.64748},
+      {"classroom", 200, 256, 0.63899},
+      {"classroom", 255, 0, 0.50383},
+      {"hallway", 0, 0, 2.21987},
+      {"hallway", 127, 128, 10.24520},
+      {"hallway", 127, 384, 7.85280},
+      {"hallway", 200, 256, 0.68743}};
+  for (const auto& [name, row, column, metres] : pixels) {
+    Scene scene;
+    scene.materials = {Material::flat(0.1)};
+    for (const auto& plane : data::formats::haa_planes(name)) {
+      Polygon polygon{{}, 0, 0};
+      for (const auto& corner : plane.corners) {
+        polygon.corners.push_back({corner[0], corner[1], corner[2]});
+      }
+      scene.polygons.push_back(std::move(polygon));
+    }
+    const auto& eye = data::formats::haa_room(name).speaker;
+    const auto depth =
+        DepthRenderer(scene).depth({eye[0], eye[1], eye[2]}, 256, 512, PixelConvention::kRelease);
+    EXPECT_NEAR(depth[row][column].item<float>(), metres, 1e-4) << name << row << "," << column;
+  }
 }
 
 TEST(RoomDepth, NothingIsZeroMetresAway) {
