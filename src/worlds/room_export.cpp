@@ -39,32 +39,12 @@ std::string layer_name(const Scene& scene, int material) {
   return format("{}_{}", scene.materials[static_cast<std::size_t>(material)].name, material + 1);
 }
 
-io::ObjMesh mesh_of(const Scene& scene) {
-  io::ObjMesh mesh;
-  std::map<std::array<double, 3>, std::int32_t> known;
-  for (const Polygon& polygon : scene.polygons) {
-    std::vector<std::int32_t> corners;
-    for (const Vec3 corner : polygon.corners) {
-      const auto [at, fresh] =
-          known.emplace(point3(corner), static_cast<std::int32_t>(mesh.vertices.size()));
-      if (fresh) {
-        mesh.vertices.push_back(at->first);
-      }
-      corners.push_back(at->second);
-    }
-    const std::string& object = scene.objects[static_cast<std::size_t>(polygon.object)];
-    mesh.add_face(corners, object, object, layer_name(scene, polygon.material));
+// With the names that simulation.json gives its layers.
+Scene with_layer_names(Scene scene) {
+  for (std::size_t m = 0; m < scene.materials.size(); ++m) {
+    scene.materials[m].name = layer_name(scene, static_cast<int>(m));
   }
-  return mesh;
-}
-
-// What read_scene() takes from beside the mesh: the library knows no jitter.
-std::string materials_of(const Scene& scene) {
-  std::vector<Material> materials = scene.materials;
-  for (std::size_t m = 0; m < materials.size(); ++m) {
-    materials[m].name = layer_name(scene, static_cast<int>(m));
-  }
-  return encode_materials(materials);
+  return scene;
 }
 
 AcousticSimulation simulation_of(const WorldRoom& room, const SimulateOptions& options) {
@@ -129,9 +109,9 @@ void write_room(
       options.sample_rate_hz);
   const AcousticRoom name{room.category, room.name()};
   const DepthRenderer renderer(room.scene);
-  layout.write_mesh(name, mesh_of(room.scene));
-  atomic_write(
-      layout.mesh_path(name).replace_extension(".materials.json"), materials_of(room.scene));
+  const auto mesh = layout.mesh_path(name);
+  mmi::create_directories(mesh.parent_path());
+  write_scene(mesh, with_layer_names(room.scene));
   layout.write_simulation(name, simulation_of(room, options));
   for (std::int64_t r = 0; r < responses.receivers; ++r) {
     layout.write_depth(name, r + 1, renderer.depth(room.receivers[static_cast<std::size_t>(r)]));

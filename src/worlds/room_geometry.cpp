@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numbers>
 #include <optional>
 #include <span>
 
@@ -308,6 +309,14 @@ Geometry::Geometry(const Scene& scene) : low{kFar, kFar, kFar}, high{-kFar, -kFa
     const std::span<const Piece> all(hiding);
     screens.push_back(pack(all.subspan(i, std::min<std::size_t>(8, hiding.size() - i)), faces));
   }
+}
+
+Vec3 spiral_direction(std::int64_t i, std::int64_t count, double turn) {
+  constexpr double kGolden = std::numbers::pi * (3 - 2.2360679774997896964);
+  const double z = 1 - (2 * static_cast<double>(i) + 1) / static_cast<double>(count);
+  const double flat = std::sqrt(1 - z * z);
+  const double angle = kGolden * static_cast<double>(i) + turn;
+  return {flat * std::cos(angle), flat * std::sin(angle), z};
 }
 
 Hit trace(const Geometry& geometry, Vec3 origin, Vec3 direction, float limit, Skip skip) {

@@ -81,6 +81,9 @@ struct Geometry {
   Vec3 high;
 };
 
+/// Direction i of `count` on a Fibonacci spiral from +z to -z, turned about z by `turn` radians.
+Vec3 spiral_direction(std::int64_t i, std::int64_t count, double turn = 0);
+
 /// Nearest hit along a unit direction within `limit` metres.
 Hit trace(const Geometry& geometry, Vec3 origin, Vec3 direction, float limit, Skip skip = {});
 

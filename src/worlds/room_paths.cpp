@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <unordered_set>
 
 #include "worlds/room_kernels.h"
 
 namespace mmi::worlds::rooms {
 namespace {
-
-constexpr double kGolden = std::numbers::pi * (3 - 2.2360679774997896964);
 
 Vec3 mirrored(Vec3 point, Vec3 normal, double offset) {
   return point - (2 * (dot(normal, point) - offset)) * normal;
@@ -112,9 +109,7 @@ std::vector<Sequence> find_sequences(const Geometry& geometry, Vec3 receiver, in
   Sequence none;
   none.fill(-1);
   for (int i = 0; i < rays && order > 0; ++i) {
-    const double z = 1 - (2 * i + 1.0) / rays;
-    const double radius = std::sqrt(1 - z * z);
-    const Vec3 direction{radius * std::cos(kGolden * i), radius * std::sin(kGolden * i), z};
+    const Vec3 direction = spiral_direction(i, rays);
     Sequence sequence = none;
     kernels::widest([&]() MMI_INLINED { follow(geometry, receiver, direction, order, sequence); });
     // The longest is most often known, and then so are its beginnings.
@@ -173,11 +168,10 @@ std::vector<Path> specular_paths(
   return paths;
 }
 
-std::optional<Shoebox> as_shoebox(const Scene& scene) {
+std::optional<Shoebox> as_shoebox(const Scene& scene, const Geometry& geometry) {
   if (scene.objects.size() > 1 || scene.polygons.size() != 6) {
     return {};
   }
-  const Geometry geometry(scene);
   Shoebox room{geometry.low, geometry.high, {-1, -1, -1, -1, -1, -1}};
   const std::array<double, 6> sides{
       room.low.x, room.high.x, room.low.y, room.high.y, room.low.z, room.high.z};

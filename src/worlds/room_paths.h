@@ -57,7 +57,7 @@ struct Shoebox {
   std::array<int, 6> materials;  ///< -x, +x, -y, +y, -z, +z
 };
 
-std::optional<Shoebox> as_shoebox(const Scene& scene);
+std::optional<Shoebox> as_shoebox(const Scene& scene, const Geometry& geometry);
 
 /// Pressure that survives a specular reflection: sqrt((1 - absorption)(1 - scattering)) a band.
 F8 pressure_kept(const Geometry& geometry, int material);

@@ -13,7 +13,6 @@ using kernels::dot;
 using kernels::Point;
 
 constexpr float kPi = std::numbers::pi_v<float>;
-constexpr double kGolden = std::numbers::pi * (3 - 2.2360679774997896964);
 constexpr float kFarAway = 1e6F;    // m
 constexpr float kNearest2 = 0.09F;  // m^2; the rain is not stronger than from 0.3 m
 
@@ -249,11 +248,8 @@ Histograms trace_rays(
   const double turn = 2 * std::numbers::pi * Rng(random).uniform();
   const double count = options.rays;
   for (std::int64_t i = first; i < last; ++i) {
-    const double z = 1 - (2 * static_cast<double>(i) + 1) / count;
-    const double flat = std::sqrt(1 - z * z);
-    const double angle = kGolden * static_cast<double>(i) + turn;
     Rng own = random.stream("ray", static_cast<std::uint64_t>(i));
-    const Vec3 direction{flat * std::cos(angle), flat * std::sin(angle), z};
+    const Vec3 direction = spiral_direction(i, options.rays, turn);
     kernels::widest(
         [&]() MMI_INLINED { follow(job, direction, static_cast<float>(1 / count), own); });
   }

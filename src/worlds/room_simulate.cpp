@@ -186,18 +186,33 @@ Simulator::Simulator(const Scene& scene) : scene_(scene) {
 
 Responses Simulator::run(
     const std::vector<Source>& sources, Vec3 receiver, const SimulateOptions& options) const {
+  check(sources, {receiver}, options);
+  return respond(sources, receiver, options);
+}
+
+void Simulator::check(
+    const std::vector<Source>& sources,
+    const std::vector<Vec3>& receivers,
+    const SimulateOptions& options) const {
   check_options(options);
-  check_place(scene_, receiver, "receiver", 0);
-  for (std::size_t s = 0; s < sources.size(); ++s) {
-    check_place(scene_, sources[s].position, "source", s);
-  }
-  const std::optional<Shoebox> shoebox = as_shoebox(scene_);
   MMI_CHECK(
       ConfigError,
-      shoebox || (options.image_order >= 0 && options.image_order <= kMaxOrder),
+      as_shoebox(scene_, *geometry_) ||
+          (options.image_order >= 0 && options.image_order <= kMaxOrder),
       "image_order {} is only for an empty shoebox; other rooms take 0 to {}",
       options.image_order,
       kMaxOrder);
+  for (std::size_t r = 0; r < receivers.size(); ++r) {
+    check_place(scene_, receivers[r], "receiver", r);
+  }
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    check_place(scene_, sources[s].position, "source", s);
+  }
+}
+
+Responses Simulator::respond(
+    const std::vector<Source>& sources, Vec3 receiver, const SimulateOptions& options) const {
+  const std::optional<Shoebox> shoebox = as_shoebox(scene_, *geometry_);
   Responses made;
   made.sources = static_cast<std::int64_t>(sources.size());
   made.samples = options.samples;
@@ -268,12 +283,13 @@ std::vector<Responses> Simulator::run(
     const std::vector<Vec3>& receivers,
     const SimulateOptions& options,
     const std::function<void(std::int64_t)>& done) const {
+  check(sources, receivers, options);
   std::vector<Responses> made(receivers.size());
   std::int64_t finished = 0;
   std::mutex lock;
   const auto simulate = [&](std::int64_t r) {
     const auto at = static_cast<std::size_t>(r);
-    made[at] = run(sources, receivers[at], options);
+    made[at] = respond(sources, receivers[at], options);
     const std::lock_guard<std::mutex> guard(lock);
     ++finished;
     if (done) {

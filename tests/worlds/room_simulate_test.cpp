@@ -283,6 +283,23 @@ TEST(RoomSimulate, ResultsDoNotDependOnThreadsOrOnTheOrderOfReceivers) {
   EXPECT_NE(simulator.run(sources, receivers[1], options).waveforms, alone.waveforms);
 }
 
+TEST(RoomSimulate, HistogramsHoldTheEnergyOfTheLateSound) {
+  const Simulator simulator(furnished());
+  SimulateOptions options = exact(0);
+  options.rays = 2000;
+  options.keep_histograms = true;
+  const Responses made =
+      simulator.run(std::vector<Source>{{{1.9, 1.2, 1.1}}}, Vec3{3.0, 1.2, 0.9}, options);
+  ASSERT_EQ(made.histograms.size(), static_cast<std::size_t>(made.bins) * kBands);
+  double late = 0;
+  for (std::size_t bin = 0; bin < static_cast<std::size_t>(made.bins); ++bin) {
+    late += made.histograms[bin * kBands + 4];
+  }
+  // The direct sound comes on top, and bands differ a little from that of 1 kHz.
+  const double direct = made.paths.at(0).front().amplitude[4];
+  EXPECT_NEAR(10 * std::log10(energy(wave_of(made)) / (late + direct * direct)), 0, 1.5);
+}
+
 TEST(RoomSimulate, PlacesOutsideTheAirAreRefused) {
   const Simulator simulator(furnished());
   SimulateOptions options;
@@ -298,6 +315,12 @@ TEST(RoomSimulate, PlacesOutsideTheAirAreRefused) {
   EXPECT_NE(message({0.5, 0.5, 1}, {3, 1, 1}).find("source 0"), std::string::npos) << "cabinet";
   EXPECT_NE(message({2, 1, 1}, {5, 4, 1}).find("receiver 0"), std::string::npos) << "outside";
   EXPECT_EQ(message({2, 1, 1}, {3, 1, 1}), "");
+  try {
+    simulator.run(std::vector<Source>{{{2, 1, 1}}}, {{3, 1, 1}, {3, 2, 1}, {5, 4, 1}}, options);
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("receiver 2"), std::string::npos) << error.what();
+  }
   options.image_order = 5;
   EXPECT_NE(message({2, 1, 1}, {3, 1, 1}).find("image_order"), std::string::npos);
 }

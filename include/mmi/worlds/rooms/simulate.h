@@ -98,6 +98,13 @@ class MMI_API Simulator {
   }
 
  private:
+  void check(
+      const std::vector<Source>& sources,
+      const std::vector<Vec3>& receivers,
+      const SimulateOptions& options) const;
+  Responses respond(
+      const std::vector<Source>& sources, Vec3 receiver, const SimulateOptions& options) const;
+
   Scene scene_;
   std::shared_ptr<const Geometry> geometry_;
 };
