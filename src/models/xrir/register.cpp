@@ -1,8 +1,8 @@
 #include "mmi/models/xrir/register.h"
 
 #include "mmi/models/xrir/baseline_task.h"
+#include "mmi/models/xrir/response_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
-#include "mmi/models/xrir/xrir_task.h"
 #include "models/xrir/folder_rooms.h"
 #include "models/xrir/rooms_tools.h"
 #include "models/xrir/world_rooms.h"
@@ -20,6 +20,12 @@ void register_xrir() {
       "responses by rule, between which the models lie",
       [](const BaselineTaskConfig& config, const Task::BuildArgs& args) {
         return std::make_shared<BaselineTask>(config, args);
+      });
+  Registry<Task>::get().add<FewShotRirTaskConfig>(
+      "xrir/few_shot_rir",
+      "the same by a transformer that reads what the references sound like (baseline)",
+      [](const FewShotRirTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<FewShotRirTask>(config, args);
       });
   Registry<Task>::get().add<XRirTaskConfig>(
       "xrir/xrir",

@@ -1,9 +1,11 @@
 #include "models/xrir/scores.h"
 
+#include <numeric>
+
+#include "mmi/base/errors.h"
 #include "mmi/base/hash.h"
 #include "mmi/base/progress.h"
 #include "mmi/models/xrir/baselines.h"
-#include "mmi/models/xrir/xrir_task.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -27,6 +29,15 @@ struct Sums {
     }
   }
 
+  Sums operator+(const Sums& other) const {
+    return {
+        edt_s + other.edt_s,
+        c50_db + other.c50_db,
+        t60_percent + other.t60_percent,
+        scored + other.scored,
+        all + other.all};
+  }
+
   Metrics means(const std::string& prefix) const {
     Metrics made;
     if (scored > 0) {
@@ -47,24 +58,40 @@ Task::ItemMetrics score_rooms(
     const std::string& split,
     const ScoreOptions& options,
     const Predictor& predict) {
-  const dsp::RoomMeasureConfig paper{.mode = dsp::RoomMode::kPaper};
+  const RirRooms::Measured measured = rooms.measured();
+  const dsp::RoomMeasureConfig paper{.mode = dsp::RoomMode::kPaper, .t60_db = measured.t60_db};
   Task::ItemMetrics items;
   for (const std::string& part :
        split == "test" ? std::vector<std::string>{"test", "seen"} : std::vector{split}) {
     const ReceiverSets& sets = rooms.split(part);
+    if (sets.empty()) {
+      continue;
+    }
     Progress bar("scoring " + part, static_cast<std::int64_t>(sets.size()));
+    const std::string prefix = part == "seen" ? "seen_" : "";
     for (const ReceiverSet& set : sets) {
-      Sums sums;
+      const std::int64_t count = set.sources.size(0);
+      std::vector<Sums> sums(static_cast<std::size_t>(count));
       for (std::int64_t draw = 0; draw < options.draws; ++draw) {
         Rng rng = Rng(fnv1a64(set.name)).stream("draw", static_cast<std::uint64_t>(draw));
-        const auto chosen = draw_references(set.sources.size(0), options.references, rng);
+        const auto chosen = draw_references(set, options.references, rng);
         const auto predicted = predict(sets, set, chosen, rng.next_u64());
-        for (const auto& error :
-             response_errors(predicted, set.responses, paper, options.samples)) {
-          sums.add(error);
+        const auto errors = response_errors(predicted, set.responses, paper, measured.samples);
+        for (std::size_t s = 0; s < sums.size(); ++s) {
+          sums[s].add(errors[s]);
         }
       }
-      items.emplace_back(set.name, sums.means(part == "seen" ? "seen_" : ""));
+      if (!set.known.defined()) {
+        items.emplace_back(
+            set.name, std::accumulate(sums.begin(), sums.end(), Sums()).means(prefix));
+      }
+      for (std::int64_t s = 0; set.known.defined() && s < count; ++s) {
+        if (!set.known[s].item<bool>()) {
+          items.emplace_back(
+              format("{}/S{:03d}", set.name, s + 1),
+              sums[static_cast<std::size_t>(s)].means(prefix));
+        }
+      }
       bar.advance();
     }
   }

@@ -14,7 +14,6 @@ namespace mmi::models::xrir {
 struct ScoreOptions {
   std::int64_t references = 8;
   std::int64_t draws = 5;
-  std::int64_t samples = 8000;  ///< of a response that are measured
 };
 
 /// Responses (S, M) predicted for all sources of one of the sets from the chosen ones (S,K); `seed`
@@ -25,7 +24,7 @@ using Predictor = std::function<torch::Tensor(
     const torch::Tensor& chosen,
     std::uint64_t seed)>;
 
-/// Mean errors of each receiver: edt_s, c50_db, t60_percent and `scored`, the share of targets for
+/// Mean errors of each receiver, or of each unknown source where some are known: edt_s, c50_db, t60_percent and `scored`, the share of targets for
 /// which all three exist. "test" also scores the split "seen", under names with "seen_". Choices of
 /// references are a function of set, source and draw, the same for every predictor.
 Task::ItemMetrics score_rooms(

@@ -8,6 +8,7 @@
 
 #include "mmi/base/api.h"
 #include "mmi/base/registry.h"
+#include "mmi/base/rng.h"
 
 namespace mmi::models::xrir {
 
@@ -18,12 +19,23 @@ struct ReceiverSet {
   torch::Tensor depth;      ///< (H,W) float32, metres along the ray, at pixel centres
   torch::Tensor sources;    ///< (S,3) float32, relative to the receiver, metres
   torch::Tensor responses;  ///< (S,N) float32 at 22,050 Hz, cut or padded with silence to N
+  /// (S) bool: sources whose responses were measured, which alone serve as references and training
+  /// targets, while the others are what is scored. Undefined: each source is reference and target.
+  torch::Tensor known = {};
 };
 
 using ReceiverSets = std::vector<ReceiverSet>;
 
+/// Indices of the sources that are known.
+MMI_API std::vector<std::int64_t> known_sources(const ReceiverSet& set);
+
+/// For each source of a set `count` other ones that are known, without repetition where there are
+/// enough; (S,count) int64.
+MMI_API torch::Tensor draw_references(const ReceiverSet& set, std::int64_t count, Rng& rng);
+
 /// The `rooms` slot: where responses come from. Splits are "train", "valid", "test" (rooms that no
-/// training saw) and "seen" (receivers of training rooms that were held out).
+/// training saw) and "seen" (receivers of training rooms that were held out; none where a world has
+/// no such receivers).
 class MMI_API RirRooms {
  public:
   static constexpr const char* kRegistryKind = "rooms";
@@ -41,6 +53,16 @@ class MMI_API RirRooms {
   virtual const ReceiverSets& split(const std::string& name) = 0;
 
   virtual std::string fingerprint() const = 0;
+
+  /// What of a response is measured, as the published scripts have it.
+  struct Measured {
+    std::int64_t samples = 8000;
+    int t60_db = 20;  ///< range of decay below -5 dB that T60 is read from: 20 or 30
+  };
+
+  virtual Measured measured() const {
+    return {};
+  }
 };
 
 }  // namespace mmi::models::xrir

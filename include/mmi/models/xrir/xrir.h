@@ -41,6 +41,14 @@ struct MMI_API XRirConfig {
   bool depth = true;  ///< off: the depth map is zero (ablation)
   bool audio = true;  ///< off: the audio features are zero (ablation)
 
+  std::int64_t map_height() const {
+    return vit.height;
+  }
+
+  std::int64_t map_width() const {
+    return vit.width;
+  }
+
   static const config::Schema& schema();
 };
 
@@ -84,6 +92,11 @@ MMI_API torch::Tensor sincos_features(const torch::Tensor& x, const torch::Tenso
 /// published size: 22,096,321 with a ViT of depth 6, 31,551,937 with depth 12.
 class MMI_API XRir : public torch::nn::Module {
  public:
+  using Config = XRirConfig;
+  static constexpr const char* kName = "xrir/xrir";
+  static constexpr const char* kTitle =
+      "xRIR: responses of any source from a few measured ones (thesis ch. 8)";
+
   explicit XRir(const XRirConfig& config);
 
   /// (B,63,T) ln magnitudes.

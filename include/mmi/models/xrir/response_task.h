@@ -12,14 +12,18 @@
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
 #include "mmi/data/loader.h"
+#include "mmi/models/xrir/few_shot_rir.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "mmi/models/xrir/xrir.h"
 #include "mmi/task/task.h"
 
 namespace mmi::models::xrir {
 
-struct MMI_API XRirTaskConfig {
-  XRirConfig model;
+/// How one of the networks that predict responses is trained and scored. `Model` brings its
+/// `Config`, its name in the registry, and forward(GroupedInputs) -> (R,S,63,T) ln magnitudes.
+template <class Model>
+struct ResponseTaskConfig {
+  typename Model::Config model;
   config::Component<RirRooms> rooms;
   std::int64_t references = 8;
   bool random_references = true;
@@ -31,21 +35,20 @@ struct MMI_API XRirTaskConfig {
   nn::OptimizerConfig optimizer{.name = nn::OptimizerKind::kAdamW, .weight_decay = 1e-4};
   nn::ScheduleConfig schedule;
 
-  XRirTaskConfig();
+  ResponseTaskConfig();
   static const config::Schema& schema();
 };
 
-/// For each source of a set (S,N) `count` other ones, without repetition where there are enough;
-/// (S,count) int64.
-MMI_API torch::Tensor draw_references(std::int64_t sources, std::int64_t count, Rng& rng);
-
-/// xRIR on rooms (thesis ch. 8, spec §4): a batch is some receivers, each with its sources, which
-/// are one another's references. Scores are those of Table 8.1: errors of early decay time (s),
-/// clarity (dB) and reverberation time (%) of predicted responses, the means over `draws` choices
-/// of references; an item is a receiver, of unseen rooms or (names with "seen_") of seen ones.
-class MMI_API XRirTask : public Task {
+/// Responses of rooms by a network (thesis ch. 8, spec §4): a batch is some receivers, each with
+/// its sources, which are one another's references. Scores are those of Table 8.1: errors of early
+/// decay time (s), clarity (dB) and reverberation time (%) of predicted responses, the means over
+/// `draws` choices of references; an item is a receiver, of unseen rooms or (names with "seen_") of
+/// seen ones. Where a parent "pretrained" is given, training begins with its weights (spec §4,
+/// fine-tuning).
+template <class Model>
+class ResponseTask : public Task {
  public:
-  XRirTask(const XRirTaskConfig& config, const BuildArgs& args);
+  ResponseTask(const ResponseTaskConfig<Model>& config, const BuildArgs& args);
 
   torch::nn::Module& module() override;
   std::vector<Phase> phases() const override;
@@ -73,11 +76,21 @@ class MMI_API XRirTask : public Task {
   torch::Tensor forward(const TensorDict& batch, std::int64_t references);
   Loss losses(const torch::Tensor& predicted, const torch::Tensor& responses) const;
 
-  XRirTaskConfig config_;
+  ResponseTaskConfig<Model> config_;
   BuildArgs args_;
   std::shared_ptr<RirRooms> rooms_;
-  std::shared_ptr<XRir> model_;
+  std::shared_ptr<Model> model_;
   std::int64_t references_;
 };
+
+extern template struct MMI_API ResponseTaskConfig<XRir>;
+extern template class MMI_API ResponseTask<XRir>;
+extern template struct MMI_API ResponseTaskConfig<FewShotRir>;
+extern template class MMI_API ResponseTask<FewShotRir>;
+
+using XRirTask = ResponseTask<XRir>;
+using XRirTaskConfig = ResponseTaskConfig<XRir>;
+using FewShotRirTask = ResponseTask<FewShotRir>;
+using FewShotRirTaskConfig = ResponseTaskConfig<FewShotRir>;
 
 }  // namespace mmi::models::xrir

@@ -1,4 +1,4 @@
-#include "mmi/models/xrir/xrir_task.h"
+#include "mmi/models/xrir/response_task.h"
 
 #include <gtest/gtest.h>
 
@@ -48,9 +48,13 @@ XRirTaskConfig tiny() {
   return config;
 }
 
+ReceiverSet of_sources(std::int64_t count) {
+  return {.sources = torch::zeros({count, 3})};
+}
+
 TEST(DrawReferences, TakesOtherSourcesWithoutRepetition) {
   Rng rng(3);
-  const auto chosen = draw_references(6, 5, rng);
+  const auto chosen = draw_references(of_sources(6), 5, rng);
   for (std::int64_t s = 0; s < 6; ++s) {
     std::set<std::int64_t> taken;
     for (std::int64_t k = 0; k < 5; ++k) {
@@ -59,7 +63,7 @@ TEST(DrawReferences, TakesOtherSourcesWithoutRepetition) {
     EXPECT_EQ(taken.size(), 5U);
     EXPECT_FALSE(taken.contains(s)) << "a target is no reference of itself";
   }
-  const auto few = draw_references(3, 8, rng);
+  const auto few = draw_references(of_sources(3), 8, rng);
   for (std::int64_t s = 0; s < 3; ++s) {
     EXPECT_TRUE(few[s].ne(s).all().item<bool>()) << "repeated, but never the target";
   }
@@ -68,8 +72,22 @@ TEST(DrawReferences, TakesOtherSourcesWithoutRepetition) {
 TEST(DrawReferences, FewerAreTheFirstOfMore) {
   Rng one(5);
   Rng eight(5);
-  EXPECT_TRUE(
-      torch::equal(draw_references(10, 1, one), draw_references(10, 8, eight).narrow(1, 0, 1)));
+  EXPECT_TRUE(torch::equal(
+      draw_references(of_sources(10), 1, one),
+      draw_references(of_sources(10), 8, eight).narrow(1, 0, 1)));
+}
+
+TEST(DrawReferences, OnlyKnownOnesServe) {
+  Rng rng(7);
+  ReceiverSet set = of_sources(6);
+  set.known = torch::tensor({true, false, true, false, false, true});
+  const auto chosen = draw_references(set, 2, rng);
+  for (std::int64_t s = 0; s < 6; ++s) {
+    for (std::int64_t k = 0; k < 2; ++k) {
+      EXPECT_TRUE(set.known[chosen[s][k].item<std::int64_t>()].item<bool>());
+    }
+    EXPECT_TRUE(chosen[s].ne(s).all().item<bool>());
+  }
 }
 
 TEST(XRirTask, LearnsToPutReferencesTogether) {

@@ -1,6 +1,4 @@
-#include "mmi/models/xrir/xrir_task.h"
-
-#include <numeric>
+#include "mmi/models/xrir/response_task.h"
 
 #include "mmi/base/errors.h"
 #include "mmi/base/hash.h"
@@ -8,6 +6,7 @@
 #include "mmi/models/xrir/baselines.h"
 #include "mmi/models/xrir/losses.h"
 #include "mmi/models/xrir/spectrum.h"
+#include "mmi/nn/state.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "models/xrir/scores.h"
 
@@ -30,10 +29,10 @@ class ReceiverExamples : public data::Dataset {
     for (const ReceiverSet& set : sets_) {
       MMI_CHECK(
           DataError,
-          set.sources.size(0) >= sources,
+          std::ssize(known_sources(set)) >= sources,
           "{} has {} sources, but task.sources={} are drawn from each receiver",
           set.name,
-          set.sources.size(0),
+          known_sources(set).size(),
           sources);
     }
   }
@@ -44,9 +43,8 @@ class ReceiverExamples : public data::Dataset {
 
   TensorDict get(std::int64_t index, Rng& rng) const override {
     const ReceiverSet& set = sets_[static_cast<std::size_t>(index)];
-    std::vector<std::int64_t> order(static_cast<std::size_t>(set.sources.size(0)));
-    std::iota(order.begin(), order.end(), 0);
-    if (set.sources.size(0) > sources_) {
+    std::vector<std::int64_t> order = known_sources(set);
+    if (std::ssize(order) > sources_) {
       rng.shuffle(order);
     }
     order.resize(static_cast<std::size_t>(sources_));
@@ -55,7 +53,9 @@ class ReceiverExamples : public data::Dataset {
     example.set("map", worlds::rooms::unproject(set.depth));
     example.set("sources", set.sources.index_select(0, taken));
     example.set("responses", set.responses.index_select(0, taken));
-    example.set("chosen", draw_references(sources_, references_, rng));
+    ReceiverSet all;
+    all.sources = example.tensor("sources");
+    example.set("chosen", draw_references(all, references_, rng));
     return example;
   }
 
@@ -76,15 +76,16 @@ class ReceiverExamples : public data::Dataset {
 
 }  // namespace
 
-XRirTaskConfig::XRirTaskConfig() {
+template <class Model>
+ResponseTaskConfig<Model>::ResponseTaskConfig() {
   rooms.name = "room_world";
 }
 
-const config::Schema& XRirTaskConfig::schema() {
-  using C = XRirTaskConfig;
+template <class Model>
+const config::Schema& ResponseTaskConfig<Model>::schema() {
+  using C = ResponseTaskConfig<Model>;
   static const config::Schema made =
-      config::Table<C>(
-          "xrir/xrir", "xRIR: responses of any source from a few measured ones (thesis ch. 8)")
+      config::Table<C>(Model::kName, Model::kTitle)
           .field("model", &C::model, "network")
           .field("rooms", &C::rooms, "where responses come from")
           .field("references", &C::references, "K: measured responses", config::between(1, 64))
@@ -120,48 +121,37 @@ const config::Schema& XRirTaskConfig::schema() {
   return made;
 }
 
-torch::Tensor draw_references(std::int64_t sources, std::int64_t count, Rng& rng) {
-  auto chosen = torch::empty({sources, count}, torch::kLong);
-  auto* out = chosen.data_ptr<std::int64_t>();
-  std::vector<std::int64_t> others;
-  for (std::int64_t s = 0; s < sources; ++s) {
-    for (std::int64_t k = 0; k < count; ++k) {
-      if (others.empty()) {  // also where there are fewer than `count`
-        for (std::int64_t other = 0; other < sources; ++other) {
-          if (other != s) {
-            others.push_back(other);
-          }
-        }
-        rng.shuffle(others);
-      }
-      *out++ = others.back();
-      others.pop_back();
-    }
-    others.clear();
-  }
-  return chosen;
-}
-
-XRirTask::XRirTask(const XRirTaskConfig& config, const BuildArgs& args)
+template <class Model>
+ResponseTask<Model>::ResponseTask(const ResponseTaskConfig<Model>& config, const BuildArgs& args)
     : config_(config), args_(args), references_(config.references) {
   rooms_ = Registry<RirRooms>::get().create(
-      config_.rooms, {config_.model.vit.height, config_.model.vit.width, config_.samples});
-  model_ = std::make_shared<XRir>(config_.model);
+      config_.rooms, {config_.model.map_height(), config_.model.map_width(), config_.samples});
+  model_ = std::make_shared<Model>(config_.model);
+  if (const auto parent = args_.parents.find("pretrained"); parent != args_.parents.end()) {
+    nn::NamedTensors weights;
+    for (const auto& entry : nn::state_of(parent->second->module())) {
+      weights.emplace_back(entry.name, entry.tensor);
+    }
+    nn::load_state(*model_, weights, "the pretrained run");
+  }
   model_->to(args_.device);
 }
 
-torch::nn::Module& XRirTask::module() {
+template <class Model>
+torch::nn::Module& ResponseTask<Model>::module() {
   return *model_;
 }
 
-std::vector<Phase> XRirTask::phases() const {
+template <class Model>
+std::vector<Phase> ResponseTask<Model>::phases() const {
   Phase phase;
   phase.optimizer = config_.optimizer;
   phase.schedule = config_.schedule;
   return {phase};
 }
 
-std::shared_ptr<data::BatchSource> XRirTask::source() {
+template <class Model>
+std::shared_ptr<data::BatchSource> ResponseTask<Model>::source() {
   auto examples = std::make_shared<ReceiverExamples>(
       rooms_->split("train"), config_.sources, config_.references, data_fingerprint());
   return std::make_shared<data::Loader>(
@@ -171,7 +161,8 @@ std::shared_ptr<data::BatchSource> XRirTask::source() {
       args_.seed);
 }
 
-torch::Tensor XRirTask::forward(const TensorDict& batch, std::int64_t references) {
+template <class Model>
+torch::Tensor ResponseTask<Model>::forward(const TensorDict& batch, std::int64_t references) {
   const auto on_device = [&](const char* name) { return batch.tensor(name).to(args_.device); };
   return model_->forward(GroupedInputs{
       on_device("map"),
@@ -180,7 +171,9 @@ torch::Tensor XRirTask::forward(const TensorDict& batch, std::int64_t references
       on_device("chosen").narrow(2, 0, references)});
 }
 
-Loss XRirTask::losses(const torch::Tensor& predicted, const torch::Tensor& responses) const {
+template <class Model>
+Loss ResponseTask<Model>::losses(
+    const torch::Tensor& predicted, const torch::Tensor& responses) const {
   const auto truth = magnitudes(responses.to(predicted.device()));
   const auto spectrum = spectrum_loss(predicted, truth);
   const auto decay = decay_loss(predicted, truth);
@@ -190,13 +183,16 @@ Loss XRirTask::losses(const torch::Tensor& predicted, const torch::Tensor& respo
   return loss;
 }
 
-Loss XRirTask::loss(const std::string& phase, const TensorDict& batch, StepContext& context) {
+template <class Model>
+Loss ResponseTask<Model>::loss(
+    const std::string& phase, const TensorDict& batch, StepContext& context) {
   const std::int64_t references =
       config_.random_references ? 1 + context.rng.integer(config_.references) : config_.references;
   return losses(forward(batch, references), batch.tensor("responses"));
 }
 
-torch::Tensor XRirTask::predict(const ReceiverSet& set, const torch::Tensor& chosen) {
+template <class Model>
+torch::Tensor ResponseTask<Model>::predict(const ReceiverSet& set, const torch::Tensor& chosen) {
   const torch::NoGradGuard no_grad;
   TensorDict batch;
   batch.set("map", worlds::rooms::unproject(set.depth).unsqueeze(0));
@@ -206,7 +202,8 @@ torch::Tensor XRirTask::predict(const ReceiverSet& set, const torch::Tensor& cho
   return forward(batch, chosen.size(1)).squeeze(0).to(torch::kCPU);
 }
 
-Task::ItemMetrics XRirTask::evaluate_items(const std::string& split) {
+template <class Model>
+Task::ItemMetrics ResponseTask<Model>::evaluate_items(const std::string& split) {
   return score_rooms(
       *rooms_,
       split,
@@ -217,7 +214,8 @@ Task::ItemMetrics XRirTask::evaluate_items(const std::string& split) {
           std::uint64_t seed) { return to_waveform(predict(set, chosen), seed); });
 }
 
-Metrics XRirTask::evaluate(const std::string& split) {
+template <class Model>
+Metrics ResponseTask<Model>::evaluate(const std::string& split) {
   if (split != "valid") {
     return mean_over_items(evaluate_items(split));
   }
@@ -226,12 +224,12 @@ Metrics XRirTask::evaluate(const std::string& split) {
   const ReceiverSets& sets = rooms_->split(split);
   for (const ReceiverSet& set : sets) {
     Rng rng = Rng(fnv1a64(set.name)).stream("draw");
-    const auto chosen = draw_references(set.sources.size(0), references_, rng);
+    const auto chosen = draw_references(set, references_, rng);
     const torch::NoGradGuard no_grad;
     const auto truth = magnitudes(set.responses);
     const auto predicted = predict(set, chosen);
-    spectrum += spectrum_loss(predicted, truth).item<double>();
-    decay += decay_loss(predicted, truth).item<double>();
+    spectrum += spectrum_loss(predicted, truth).template item<double>();
+    decay += decay_loss(predicted, truth).template item<double>();
   }
   const auto count = static_cast<double>(sets.size());
   return {
@@ -240,22 +238,31 @@ Metrics XRirTask::evaluate(const std::string& split) {
       {"decay_db", decay / count}};
 }
 
-std::pair<std::string, bool> XRirTask::selection() const {
+template <class Model>
+std::pair<std::string, bool> ResponseTask<Model>::selection() const {
   return {"loss", false};
 }
 
-std::string XRirTask::data_fingerprint() const {
+template <class Model>
+std::string ResponseTask<Model>::data_fingerprint() const {
   return rooms_->fingerprint();
 }
 
-std::map<std::string, double> XRirTask::calibrate() {
+template <class Model>
+std::map<std::string, double> ResponseTask<Model>::calibrate() {
   return {{"references", static_cast<double>(references_)}};
 }
 
-void XRirTask::restore(const std::map<std::string, double>& calibration) {
+template <class Model>
+void ResponseTask<Model>::restore(const std::map<std::string, double>& calibration) {
   if (const auto at = calibration.find("references"); at != calibration.end()) {
     references_ = static_cast<std::int64_t>(at->second);
   }
 }
+
+template struct ResponseTaskConfig<XRir>;
+template class ResponseTask<XRir>;
+template struct ResponseTaskConfig<FewShotRir>;
+template class ResponseTask<FewShotRir>;
 
 }  // namespace mmi::models::xrir
