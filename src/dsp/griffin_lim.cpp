@@ -1,6 +1,5 @@
 #include "mmi/dsp/griffin_lim.h"
 
-#include <ATen/Parallel.h>
 #include <torch/fft.h>
 
 #include <algorithm>
@@ -21,6 +20,20 @@ constexpr float kEnvelopeFloor = 1e-11F;
 // are made that what a call costs does not matter where frames are short.
 constexpr std::int64_t kSamplesAtOnce = 1 << 15;
 
+// Windows of no more samples are transformed by a matrix product: a small FFT costs more, the more
+// so where n_fft has a large prime factor (xRIR: 62 samples in 124 = 4 * 31).
+constexpr std::int64_t kLongestByMatrix = 128;
+
+/// Real DFT of n_fft points of the samples from `first` on, the others being 0, as a matrix
+/// (count, 2 bins) whose columns are real and imaginary parts by turns.
+torch::Tensor dft_matrix(std::int64_t n_fft, std::int64_t first, std::int64_t count) {
+  const auto n = torch::arange(first, first + count).unsqueeze(1);
+  const auto k = torch::arange(n_fft / 2 + 1);
+  const auto angle =
+      (n * k).remainder(n_fft).to(torch::kFloat64) * (2.0 * std::numbers::pi / n_fft);
+  return torch::stack({angle.cos(), -angle.sin()}, 2).flatten(1);
+}
+
 /// One waveform's iteration in (T, bins) layout, float32 on the CPU.
 class FusedIteration {
  public:
@@ -39,8 +52,25 @@ class FusedIteration {
         magnitude_(magnitude),
         spectrum_(spectrum),
         previous_(torch::zeros_like(spectrum)),
-        frames_(torch::empty({count_, cfg.stft.n_fft}, magnitude.options())),
         window_(stft_window(cfg.stft, magnitude.options()).contiguous()) {
+    const auto inside = window_.nonzero();
+    if (inside.size(0) > 0 && inside.size(0) <= kLongestByMatrix) {
+      first_ = inside[0].item<std::int64_t>();
+      width_ = inside[-1].item<std::int64_t>() + 1 - first_;
+      const auto forward = dft_matrix(cfg_.n_fft, first_, width_);
+      // Every bin but the first and, of an even n_fft, the last stands for its conjugate too.
+      auto twice = torch::full({bins_}, 2.0, torch::kFloat64);
+      twice[0] = 1.0;
+      if (cfg_.n_fft % 2 == 0) {
+        twice[-1] = 1.0;
+      }
+      forward_ = forward.to(torch::kFloat32);
+      inverse_ = (forward * twice.repeat_interleave(2) / cfg_.n_fft).t().to(torch::kFloat32);
+      inverse_ = inverse_.contiguous();
+    } else {
+      width_ = cfg_.n_fft;
+    }
+    frames_ = torch::empty({count_, width_}, magnitude.options());
     const std::int64_t covered = cfg_.hop_samples * (count_ - 1) + cfg_.n_fft;
     signal_.assign(static_cast<std::size_t>(std::max(covered, start_ * 2 + samples_)), 0.0F);
     gain_.assign(signal_.size(), 0.0F);
@@ -59,14 +89,15 @@ class FusedIteration {
   void step() {
     inverse();
     extend_edges();
-    at::parallel_for(0, count_, chunk_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; t += chunk_) {
-        const std::int64_t rows = std::min(chunk_, end - t);
-        cut_frames(t, rows);
-        const auto rebuilt = torch::fft::rfft(frames_.narrow(0, t, rows));
-        new_phases(rebuilt, t, rows);
-      }
-    });
+    for (std::int64_t t = 0; t < count_; t += chunk_) {
+      const std::int64_t rows = std::min(chunk_, count_ - t);
+      cut_frames(t, rows);
+      const auto frames = frames_.narrow(0, t, rows);
+      const auto rebuilt = forward_.defined()
+                               ? frames.matmul(forward_)
+                               : torch::view_as_real(torch::fft::rfft(frames)).flatten(1);
+      new_phases(rebuilt, t, rows);
+    }
   }
 
   torch::Tensor waveform() {
@@ -76,46 +107,28 @@ class FusedIteration {
 
  private:
   void inverse() {
-    auto* frames = frames_.data_ptr<float>();
-    at::parallel_for(0, count_, chunk_, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t t = begin; t < end; t += chunk_) {
-        const std::int64_t rows = std::min(chunk_, end - t);
-        const auto part = torch::fft::irfft(spectrum_.narrow(0, t, rows), cfg_.n_fft);
-        std::copy_n(part.data_ptr<float>(), part.numel(), frames + t * cfg_.n_fft);
-      }
-    });
-    const std::int64_t hop = cfg_.hop_samples;
-    const std::int64_t slabs = count_ + (cfg_.n_fft - 1) / hop;
-    at::parallel_for(0, slabs, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t slab = begin; slab < end; ++slab) {
-        add_slab(slab);
-      }
-    });
+    std::fill(signal_.begin(), signal_.end(), 0.0F);
+    for (std::int64_t t = 0; t < count_; t += chunk_) {
+      const std::int64_t rows = std::min(chunk_, count_ - t);
+      const auto spectrum = spectrum_.narrow(0, t, rows);
+      const auto frames = inverse_.defined()
+                              ? torch::view_as_real(spectrum).flatten(1).matmul(inverse_)
+                              : torch::fft::irfft(spectrum, cfg_.n_fft);
+      add_frames(frames.contiguous(), t);
+    }
+    for (std::size_t i = 0; i < signal_.size(); ++i) {
+      signal_[i] *= gain_[i];
+    }
   }
 
-  // Samples slab * hop ... of the sum of windowed frames, scaled by the window's energy.
-  void add_slab(std::int64_t slab) {
-    const std::int64_t hop = cfg_.hop_samples;
-    const std::int64_t first = slab * hop;
-    const std::int64_t covered = hop * (count_ - 1) + cfg_.n_fft;
-    const std::int64_t size = std::min(hop, covered - first);
-    float* out = signal_.data() + first;
-    std::fill_n(out, size, 0.0F);
-    for (std::int64_t t = std::min(slab, count_ - 1); t >= 0; --t) {
-      const std::int64_t at = first - t * hop;
-      if (at >= cfg_.n_fft) {
-        break;
-      }
-      const float* frame = frames_.data_ptr<float>() + t * cfg_.n_fft + at;
-      const float* window = window_.data_ptr<float>() + at;
-      const std::int64_t overlap = std::min(size, cfg_.n_fft - at);
-      for (std::int64_t i = 0; i < overlap; ++i) {
+  void add_frames(const torch::Tensor& frames, std::int64_t first) {
+    const float* window = window_.data_ptr<float>() + first_;
+    const float* frame = frames.data_ptr<float>();
+    for (std::int64_t t = first; t < first + frames.size(0); ++t, frame += width_) {
+      float* out = signal_.data() + t * cfg_.hop_samples + first_;
+      for (std::int64_t i = 0; i < width_; ++i) {
         out[i] += frame[i] * window[i];
       }
-    }
-    const float* gain = gain_.data() + first;
-    for (std::int64_t i = 0; i < size; ++i) {
-      out[i] *= gain[i];
     }
   }
 
@@ -132,19 +145,20 @@ class FusedIteration {
   }
 
   void cut_frames(std::int64_t first, std::int64_t rows) {
-    const float* window = window_.data_ptr<float>();
+    const float* window = window_.data_ptr<float>() + first_;
     for (std::int64_t t = first; t < first + rows; ++t) {
-      float* frame = frames_.data_ptr<float>() + t * cfg_.n_fft;
-      const float* in = signal_.data() + t * cfg_.hop_samples;
-      for (std::int64_t i = 0; i < cfg_.n_fft; ++i) {
+      float* frame = frames_.data_ptr<float>() + t * width_;
+      const float* in = signal_.data() + t * cfg_.hop_samples + first_;
+      for (std::int64_t i = 0; i < width_; ++i) {
         frame[i] = in[i] * window[i];
       }
     }
   }
 
+  // rebuilt (rows, 2 bins): real and imaginary parts by turns
   void new_phases(const torch::Tensor& rebuilt, std::int64_t first, std::int64_t rows) {
     const std::int64_t offset = first * bins_;
-    const auto* now = reinterpret_cast<const float*>(rebuilt.data_ptr<c10::complex<float>>());
+    const float* now = rebuilt.data_ptr<float>();
     auto* before = reinterpret_cast<float*>(previous_.data_ptr<c10::complex<float>>()) + 2 * offset;
     auto* out = reinterpret_cast<float*>(spectrum_.data_ptr<c10::complex<float>>()) + 2 * offset;
     const float* magnitude = magnitude_.data_ptr<float>() + offset;
@@ -166,11 +180,15 @@ class FusedIteration {
   std::int64_t bins_;
   std::int64_t samples_;
   std::int64_t start_;
+  std::int64_t first_ = 0;  // the window's samples that are looked at
+  std::int64_t width_ = 0;
   torch::Tensor magnitude_;
   torch::Tensor spectrum_;
   torch::Tensor previous_;
   torch::Tensor frames_;
   torch::Tensor window_;
+  torch::Tensor forward_;  // (width, 2 bins); undefined: by FFT
+  torch::Tensor inverse_;
   std::vector<float> signal_;
   std::vector<float> gain_;
 };

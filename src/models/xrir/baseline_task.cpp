@@ -1,5 +1,7 @@
 #include "mmi/models/xrir/baseline_task.h"
 
+#include <algorithm>
+
 #include "mmi/base/errors.h"
 #include "mmi/models/xrir/baselines.h"
 #include "mmi/models/xrir/spectrum.h"
@@ -18,6 +20,7 @@ torch::Tensor random_responses(
       pool.push_back(&other);
     }
   }
+  MMI_CHECK(DataError, !pool.empty(), "{}: no other response to draw from", set.name);
   Rng rng(seed);
   std::vector<torch::Tensor> rows;
   for (std::int64_t s = 0; s < set.sources.size(0); ++s) {
@@ -65,8 +68,21 @@ const config::Schema& BaselineTaskConfig::schema() {
 
 BaselineTask::BaselineTask(const BaselineTaskConfig& config, const BuildArgs& args)
     : config_(config) {
-  // Depth is not looked at, so its size does not matter.
-  rooms_ = Registry<RirRooms>::get().create(config_.rooms, {1, 2, config_.samples});
+  std::int64_t height = 1;  // of depth maps that nobody looks at
+  std::int64_t width = 2;
+  if (config_.rule == BaselineRule::kPretrained) {
+    const auto parent = args.parents.find("pretrained");
+    pretrained_ = parent == args.parents.end()
+                      ? nullptr
+                      : std::dynamic_pointer_cast<XRirTask>(parent->second);
+    MMI_CHECK(
+        ConfigError,
+        pretrained_ != nullptr,
+        "rule=pretrained needs xRIR: write `needs: {{pretrained: {{config: xrir.yaml}}}}`");
+    height = pretrained_->config().model.map_height();
+    width = pretrained_->config().model.map_width();
+  }
+  rooms_ = Registry<RirRooms>::get().create(config_.rooms, {height, width, config_.samples});
 }
 
 torch::nn::Module& BaselineTask::module() {
@@ -89,12 +105,19 @@ torch::Tensor BaselineTask::predict(
     const ReceiverSets& sets,
     const ReceiverSet& set,
     const torch::Tensor& chosen,
-    std::uint64_t seed) const {
+    std::uint64_t seed) {
   const auto references = chosen_rows(set.sources, chosen);
   const auto responses = chosen_rows(set.responses, chosen);
   switch (config_.rule) {
-    case BaselineRule::kRandomAcross:
-      return random_responses(sets, set, seed, [](const ReceiverSet&) { return true; });
+    case BaselineRule::kRandomAcross: {
+      // A split of one room has no other: those that are trained on then.
+      const bool alone = std::ranges::all_of(
+          sets, [&](const ReceiverSet& other) { return other.room == set.room; });
+      return random_responses(
+          alone ? rooms_->split("train") : sets, set, seed, [&](const ReceiverSet& other) {
+            return !alone || other.room != set.room;
+          });
+    }
     case BaselineRule::kRandomSame:
       return random_responses(
           sets, set, seed, [&](const ReceiverSet& other) { return other.room == set.room; });
@@ -112,6 +135,8 @@ torch::Tensor BaselineTask::predict(
           seed);
     case BaselineRule::kOracle:
       return to_waveform(to_log(magnitudes(set.responses)), seed);
+    case BaselineRule::kPretrained:
+      return to_waveform(pretrained_->predict(set, chosen), seed);
   }
   MMI_ASSERT(false);
 }

@@ -2,6 +2,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/dsp/griffin_lim.h"
+#include "mmi/tensor/parallel.h"
 
 namespace mmi::models::xrir {
 
@@ -77,11 +78,11 @@ torch::Tensor to_waveform(const torch::Tensor& log_spectrum, std::uint64_t seed)
   const std::int64_t samples = cfg.stft.hop_samples * (magnitude.size(2) - 1);
   auto waves = torch::empty({count, samples});
   const Rng all(seed);
-  const torch::NoGradGuard no_grad;
-  for (std::int64_t i = 0; i < count; ++i) {
+  parallel_items(count, [&](std::int64_t i) {
+    const torch::NoGradGuard of_this_thread;
     Rng rng = all.stream("phase", static_cast<std::uint64_t>(i));
     waves[i].copy_(dsp::griffin_lim(magnitude[i], cfg, rng));
-  }
+  });
   return waves;
 }
 

@@ -8,6 +8,7 @@
 
 #include "mmi/base/api.h"
 #include "mmi/base/config.h"
+#include "mmi/models/xrir/response_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "mmi/task/task.h"
 
@@ -22,6 +23,7 @@ enum class BaselineRule {
   kLogWeighted,     ///< aligned log spectrograms weighted by 1 / distance
   kLogMean,         ///< their plain mean: xRIR with uniform weights
   kOracle,          ///< the true magnitudes: what Griffin-Lim costs
+  kPretrained,      ///< xRIR as its parent "pretrained" was trained, on other rooms
 };
 
 struct MMI_API BaselineTaskConfig {
@@ -35,7 +37,8 @@ struct MMI_API BaselineTaskConfig {
   static const config::Schema& schema();
 };
 
-/// Rows of Table 8.1 that learn nothing (spec §7): scored as xRIR is, from the same references.
+/// Rows of Tables 8.1 and 8.2 that learn nothing (spec §7): scored as xRIR is, from the same
+/// references.
 class MMI_API BaselineTask : public Task {
  public:
   BaselineTask(const BaselineTaskConfig& config, const BuildArgs& args);
@@ -54,9 +57,10 @@ class MMI_API BaselineTask : public Task {
       const ReceiverSets& sets,
       const ReceiverSet& set,
       const torch::Tensor& chosen,
-      std::uint64_t seed) const;
+      std::uint64_t seed);
 
   BaselineTaskConfig config_;
+  std::shared_ptr<XRirTask> pretrained_;
   std::shared_ptr<RirRooms> rooms_;
   torch::nn::Module nothing_;
 };
@@ -66,7 +70,7 @@ class MMI_API BaselineTask : public Task {
 template <>
 struct mmi::config::EnumNames<mmi::models::xrir::BaselineRule> {
   using Rule = mmi::models::xrir::BaselineRule;
-  static constexpr std::array<std::pair<const char*, Rule>, 8> names{{
+  static constexpr std::array<std::pair<const char*, Rule>, 9> names{{
       {"random_across", Rule::kRandomAcross},
       {"random_same", Rule::kRandomSame},
       {"nearest", Rule::kNearest},
@@ -75,5 +79,6 @@ struct mmi::config::EnumNames<mmi::models::xrir::BaselineRule> {
       {"log_weighted", Rule::kLogWeighted},
       {"log_mean", Rule::kLogMean},
       {"oracle", Rule::kOracle},
+      {"pretrained", Rule::kPretrained},
   }};
 };
