@@ -1,21 +1,16 @@
 #include "models/xrir/world_rooms.h"
 
 #include <ATen/Parallel.h>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 
 #include "mmi/base/errors.h"
-#include "mmi/base/files.h"
 #include "mmi/base/progress.h"
-#include "mmi/tensor/safetensors.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/export.h"
+#include "models/xrir/room_cache.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -28,33 +23,6 @@ const std::map<std::string, std::int64_t>& first_numbers() {
       {"train", 0}, {"seen", 0}, {"valid", 100'000}, {"test", 200'000}};
   return made;
 }
-
-/// One process simulates a room, others wait for it. Released when the process ends.
-class RoomLock {
- public:
-  explicit RoomLock(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {
-    MMI_CHECK(DataError, fd_ >= 0, "{}: the cache of rooms cannot be written", path.string());
-  }
-
-  ~RoomLock() {
-    ::close(fd_);
-  }
-
-  RoomLock(const RoomLock&) = delete;
-  RoomLock& operator=(const RoomLock&) = delete;
-
-  bool try_lock() {
-    return ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
-  }
-
-  void lock() {
-    ::flock(fd_, LOCK_EX);
-  }
-
- private:
-  int fd_;
-};
 
 class WorldRooms : public RirRooms {
  public:
@@ -139,26 +107,8 @@ class WorldRooms : public RirRooms {
   // (R,S,N) of a room, from the cache or simulated; undefined when another process has it in work
   // and `wait` is false.
   torch::Tensor responses_of(const rooms::WorldRoom& room, std::int64_t number, bool wait) const {
-    if (cache_.empty()) {
-      return simulate(room);
-    }
-    const std::filesystem::path file = file_of(number);
-    if (!std::filesystem::exists(file)) {
-      mmi::create_directories(file.parent_path());
-      const auto lock_path = std::filesystem::path(file).replace_extension(".lock");
-      RoomLock lock(lock_path);
-      if (!lock.try_lock()) {
-        if (!wait) {
-          return {};
-        }
-        lock.lock();
-      }
-      if (!std::filesystem::exists(file)) {
-        save_tensors(file, {{"responses", simulate(room)}});
-      }
-      std::filesystem::remove(lock_path);
-    }
-    return load_tensors(file).at(0).second;
+    return cached_responses(
+        cache_.empty() ? cache_ : file_of(number), wait, [&] { return simulate(room); });
   }
 
   void add(
@@ -218,27 +168,6 @@ class WorldRooms : public RirRooms {
 };
 
 }  // namespace
-
-std::filesystem::path rooms_cache(const std::string& setting) {
-  if (setting == "none") {
-    return {};
-  }
-  if (setting != "auto") {
-    return setting;
-  }
-  const auto from = [](const char* variable) -> std::filesystem::path {
-    const char* set = std::getenv(variable);
-    return set != nullptr && *set != '\0' ? std::filesystem::path(set) : std::filesystem::path();
-  };
-  if (auto named = from("MMI_CACHE"); !named.empty()) {
-    return named;
-  }
-  if (auto base = from("XDG_CACHE_HOME"); !base.empty()) {
-    return base / "mmi";
-  }
-  auto home = from("HOME");
-  return home.empty() ? home : home / ".cache" / "mmi";
-}
 
 const config::Schema& WorldRoomsConfig::schema() {
   using C = WorldRoomsConfig;

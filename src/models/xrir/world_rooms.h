@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "mmi/base/config.h"
@@ -21,10 +20,6 @@ struct WorldRoomsConfig {
 
   static const config::Schema& schema();
 };
-
-/// Where simulated rooms are kept: `setting`, or for "auto" $MMI_CACHE, else $XDG_CACHE_HOME/mmi,
-/// else ~/.cache/mmi; empty for "none".
-MMI_API std::filesystem::path rooms_cache(const std::string& setting);
 
 void register_world_rooms();
 

@@ -9,6 +9,7 @@
 #include "mmi/base/errors.h"
 #include "mmi/worlds/rooms/export.h"
 #include "models/xrir/folder_rooms.h"
+#include "models/xrir/measured_rooms.h"
 #include "models/xrir/world_rooms.h"
 #include "registered.h"
 
@@ -91,6 +92,55 @@ TEST_F(RirRoomsTest, TheCacheHoldsWhatWasSimulated) {
   EXPECT_EQ(files, 1U) << "a room, no lock left";
   EXPECT_TRUE(torch::equal(world(root_.string())->split("test").front().responses, made));
   EXPECT_TRUE(torch::equal(world("none")->split("test").front().responses, made));
+}
+
+TEST_F(RirRoomsTest, MeasuredRoomsTrainOnTwelveResponsesAndScoreTheOthers) {
+  MeasuredRoomsConfig config;
+  config.room = "hallway";
+  config.microphones = 5;
+  config.rays = 100;
+  config.cache = root_.string();
+  const auto measured = [&] {
+    return make("measured_rooms", std::make_shared<MeasuredRoomsConfig>(config));
+  };
+  const auto rooms = measured();
+  ASSERT_EQ(rooms->split("test").size(), 1U);
+  const ReceiverSet test = rooms->split("test").front();
+  EXPECT_EQ(test.room, "hallway");
+  EXPECT_EQ(test.depth.sizes().vec(), (std::vector<std::int64_t>{16, 32}));
+  EXPECT_EQ(test.sources.sizes().vec(), (std::vector<std::int64_t>{17, 3}));
+  EXPECT_EQ(test.responses.sizes().vec(), (std::vector<std::int64_t>{17, 2000}));
+  EXPECT_EQ(known_sources(test).size(), 12U);
+  EXPECT_TRUE(rooms->split("seen").empty());
+  EXPECT_THROW(rooms->split("training"), DataError);
+  EXPECT_EQ(rooms->measured().samples, 2000);
+  EXPECT_EQ(rooms->measured().t60_db, 30);
+
+  ASSERT_EQ(rooms->split("train").size(), 1U);
+  const ReceiverSet& train = rooms->split("train").front();
+  EXPECT_FALSE(train.known.defined());
+  EXPECT_TRUE(torch::equal(train.responses, test.responses.index({test.known})));
+  EXPECT_TRUE(torch::equal(train.sources, test.sources.index({test.known})));
+  EXPECT_EQ(train.responses.abs().max().item<float>(), 1);
+  EXPECT_EQ(rooms->split("valid").front().name, train.name);
+
+  EXPECT_TRUE(torch::equal(measured()->split("test").front().responses, test.responses));
+  config.cache = "none";
+  EXPECT_TRUE(torch::equal(measured()->split("test").front().responses, test.responses));
+  config.seed = 2;
+  EXPECT_FALSE(torch::equal(measured()->split("test").front().responses, test.responses));
+  config.seed = 1;
+  config.train_on = TrainOn::kThree;
+  const auto three = measured();
+  EXPECT_NE(three->fingerprint(), rooms->fingerprint());
+  std::vector<std::string> names;
+  for (const ReceiverSet& set : three->split("train")) {
+    EXPECT_EQ(set.responses.size(0), 12);
+    names.push_back(set.room);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"classroom", "hallway", "complex"}));
+  config.room = "kitchen";
+  EXPECT_THROW(measured(), ConfigError);
 }
 
 TEST_F(RirRoomsTest, AFolderInThePublishedLayoutGivesTheSameSets) {
