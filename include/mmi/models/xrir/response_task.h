@@ -68,6 +68,10 @@ class ResponseTask : public Task {
   /// Log spectrograms (S,63,T) of all sources of a set from the chosen ones (S,K).
   torch::Tensor predict(const ReceiverSet& set, const torch::Tensor& chosen);
 
+  const ResponseTaskConfig<Model>& config() const {
+    return config_;
+  }
+
   RirRooms& rooms() {
     return *rooms_;
   }
