@@ -325,6 +325,18 @@ constexpr std::array kVerbs = {
         "  source=[1,1,1.5] receiver=[4.5,2.5,1.2]",
         false,
         true},
+    Verb{
+        "xrir",
+        kTools,
+        "xRIR: maps of rooms that a trained run never heard",
+        "xrir <tool> [input …] [--out PATH] [setting=value …]",
+        "Without a tool: all of them, a line each. `mmi xrir <tool> --help` explains a tool and\n"
+        "its settings; what it finds is printed, what it writes is listed.",
+        kToolFlags,
+        "mmi xrir\n"
+        "mmi xrir map runs/xrir/xrir-0123456789ab --out map room=3 measure=c50_db",
+        false,
+        true},
 };
 
 constexpr std::array kSynonyms = {

@@ -3,6 +3,7 @@
 #include "mmi/models/xrir/baseline_task.h"
 #include "mmi/models/xrir/response_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
+#include "models/xrir/acoustic_map.h"
 #include "models/xrir/folder_rooms.h"
 #include "models/xrir/measured_rooms.h"
 #include "models/xrir/rooms_tools.h"
@@ -17,6 +18,7 @@ void register_xrir() {
   register_measured_rooms();
   register_world_rooms();
   register_rooms_tools();
+  register_acoustic_map();
   Registry<Task>::get().add<BaselineTaskConfig>(
       "xrir/baseline",
       "responses by rule, between which the models lie",

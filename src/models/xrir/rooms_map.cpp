@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <tuple>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/progress.h"
 #include "mmi/io/image.h"
-#include "mmi/worlds/rooms/world.h"
+#include "models/xrir/rooms_grid.h"
 #include "models/xrir/rooms_plan.h"
 #include "models/xrir/rooms_tools.h"
 
@@ -14,58 +14,13 @@ namespace {
 
 namespace rooms = worlds::rooms;
 
-constexpr std::size_t kMostPoints = 20'000;
 constexpr std::size_t kAtOnce = 128;  // grid points a call: bars move, memory stays small
-constexpr double kNearSource = 0.1;   // m; nearer points would be all direct sound
-
-std::string title_of(MapMeasure measure) {
-  switch (measure) {
-    case MapMeasure::kC50:
-      return "Clarity C50";
-    case MapMeasure::kT20:
-      return "Reverberation time T20";
-    case MapMeasure::kEdt:
-      return "Early decay time";
-    case MapMeasure::kLevel:
-      return "Level, re direct sound at 1 m";
-  }
-  return "";
-}
-
-std::string name_of(MapMeasure measure) {
-  for (const auto& [name, value] : config::EnumNames<MapMeasure>::names) {
-    if (value == measure) {
-      return name;
-    }
-  }
-  return "";
-}
 
 /// What is known at a grid point.
-struct Heard {
+struct Point : Heard {
   Vec3 place;
   bool visible;
-  dsp::RoomMeasures measures;
-  double level_db;
-
-  double value(MapMeasure measure) const {
-    const dsp::RoomMeasure& one = measure == MapMeasure::kC50   ? measures.c50_db
-                                  : measure == MapMeasure::kT20 ? measures.t20_s
-                                                                : measures.edt_s;
-    if (measure == MapMeasure::kLevel) {
-      return level_db;
-    }
-    return one.has_value() ? one.value : std::numeric_limits<double>::quiet_NaN();
-  }
 };
-
-double level_of(std::span<const float> samples) {
-  double energy = 0;
-  for (const float x : samples) {
-    energy += static_cast<double>(x) * x;
-  }
-  return 10 * std::log10(std::max(energy, 1e-30));
-}
 
 class RoomsMap : public Tool {
  public:
@@ -98,8 +53,9 @@ class RoomsMap : public Tool {
     const rooms::Scene scene = open_scene(call.inputs[0], config_);
     const Vec3 source = config_.source.at[0];
     require_air(scene, source, "the source");
-    const std::vector<Vec3> grid = grid_of(scene, source);
-    const std::vector<Heard> heard = listen(scene, source, grid, call);
+    const std::vector<Vec3> grid =
+        floor_grid(scene, config_.spacing, config_.z, config_.margin, source);
+    const std::vector<Point> heard = listen(scene, source, grid, call);
     ToolResult result = summary(heard);
     Outputs outputs;
     if (picture) {
@@ -115,50 +71,15 @@ class RoomsMap : public Tool {
   }
 
  private:
-  std::vector<Vec3> grid_of(const rooms::Scene& scene, Vec3 source) const {
-    const Bounds bounds = bounds_of(scene);
-    const Vec3 size = bounds.high - bounds.low;
-    const double columns = std::floor(size.x / config_.spacing);
-    const double rows = std::floor(size.y / config_.spacing);
-    MMI_CHECK(
-        ConfigError,
-        columns * rows <= kMostPoints,
-        "spacing={:g} makes {:.0f} points; at most {} are simulated",
-        config_.spacing,
-        columns * rows,
-        kMostPoints);
-    std::vector<Vec3> grid;
-    // In the middle of the room, with equal rests at both ends.
-    for (int j = 0; j < static_cast<int>(rows); ++j) {
-      for (int i = 0; i < static_cast<int>(columns); ++i) {
-        const Vec3 place{
-            0.5 * (bounds.low.x + bounds.high.x) + (i - 0.5 * (columns - 1)) * config_.spacing,
-            0.5 * (bounds.low.y + bounds.high.y) + (j - 0.5 * (rows - 1)) * config_.spacing,
-            config_.z};
-        if (scene.contains(place) && norm(place - source) >= kNearSource &&
-            rooms::clearance_m(scene, place) >= config_.margin) {
-          grid.push_back(place);
-        }
-      }
-    }
-    MMI_CHECK(
-        ConfigError,
-        !grid.empty(),
-        "no point at z={:g} is {:g} m from all surfaces: choose another z, spacing or margin",
-        config_.z,
-        config_.margin);
-    return grid;
-  }
-
   // By reciprocity the rays start at the source and the grid points take its role.
-  std::vector<Heard> listen(
+  std::vector<Point> listen(
       const rooms::Scene& scene,
       Vec3 source,
       const std::vector<Vec3>& grid,
       const ToolCall& call) const {
     const rooms::Simulator simulator(scene);
     const int rate = whole_rate(config_.sample_rate_hz);
-    std::vector<Heard> heard;
+    std::vector<Point> heard;
     Progress bar("simulating", static_cast<std::int64_t>(grid.size()));
     for (std::size_t first = 0; first < grid.size(); first += kAtOnce) {
       std::vector<rooms::Source> places;
@@ -171,20 +92,16 @@ class RoomsMap : public Tool {
         const std::span<const float> samples(
             responses.waveform(static_cast<std::int64_t>(i)),
             static_cast<std::size_t>(responses.samples));
-        heard.push_back(
-            {places[i].position,
-             responses.visible[i],
-             dsp::room_measures(samples, rate),
-             level_of(samples)});
+        heard.push_back({hear(samples, rate), places[i].position, responses.visible[i]});
       }
       bar.advance(static_cast<std::int64_t>(places.size()));
     }
     return heard;
   }
 
-  std::vector<double> values(const std::vector<Heard>& heard) const {
+  std::vector<double> values(const std::vector<Point>& heard) const {
     std::vector<double> found;
-    for (const Heard& one : heard) {
+    for (const Point& one : heard) {
       if (std::isfinite(one.value(config_.measure))) {
         found.push_back(one.value(config_.measure));
       }
@@ -193,7 +110,7 @@ class RoomsMap : public Tool {
     return found;
   }
 
-  ToolResult summary(const std::vector<Heard>& heard) const {
+  ToolResult summary(const std::vector<Point>& heard) const {
     ToolResult result;
     const std::vector<double> found = values(heard);
     const std::string name = name_of(config_.measure);
@@ -208,7 +125,7 @@ class RoomsMap : public Tool {
     return result;
   }
 
-  static std::string csv(const std::vector<Heard>& heard) {
+  static std::string csv(const std::vector<Point>& heard) {
     std::string text =
         "x_m,y_m,z_m,direct_sound,level_db,c50_db,c50_status,edt_s,edt_status,t20_s,t20_status\n";
     const auto add = [&](const dsp::RoomMeasure& measure) {
@@ -217,7 +134,7 @@ class RoomsMap : public Tool {
           measure.has_value() ? format("{:.5g}", measure.value) : "",
           dsp::to_string(measure.status));
     };
-    for (const Heard& one : heard) {
+    for (const Point& one : heard) {
       text += format(
           "{:.4f},{:.4f},{:.4f},{},{:.4f}",
           one.place.x,
@@ -236,7 +153,7 @@ class RoomsMap : public Tool {
   io::Canvas draw(
       const rooms::Scene& scene,
       Vec3 source,
-      const std::vector<Heard>& heard,
+      const std::vector<Point>& heard,
       const ToolCall& call) const {
     FloorMap map;
     map.title = title_of(config_.measure);
@@ -245,20 +162,15 @@ class RoomsMap : public Tool {
         call.inputs[0].filename().string(),
         config_.z,
         text_of(source));
-    const bool seconds = config_.measure == MapMeasure::kT20 || config_.measure == MapMeasure::kEdt;
-    map.unit = seconds ? "s" : "dB";
+    map.unit = unit_of(config_.measure);
     map.spacing = config_.spacing;
     map.z = config_.z;
     map.source = source;
-    for (const Heard& one : heard) {
+    for (const Point& one : heard) {
       map.cells.push_back({one.place, one.value(config_.measure)});
     }
-    const std::vector<double> found = values(heard);
-    if (!found.empty()) {
-      // Single outliers do not take the colours from the others.
-      map.low = found[found.size() / 50];
-      map.high = found[found.size() - 1 - found.size() / 50];
-    }
+    std::vector<double> found = values(heard);
+    std::tie(map.low, map.high) = colour_range(found);
     return draw_floor_map(scene, map);
   }
 

@@ -20,6 +20,9 @@ constexpr int kTop = 92;
 constexpr int kRight = 132;
 constexpr int kBottom = 66;
 constexpr double kNamePx = 13;
+constexpr int kRadius = 8;      // of the source or receiver
+constexpr int kPartGap = 36;    // between the maps of a row
+constexpr int kErrorGap = 120;  // with a colour bar in it
 
 using Segment = std::pair<Vec3, Vec3>;
 
@@ -45,13 +48,15 @@ struct Place {
   double x0;
   double y1;
   double pixels;
+  int left;
+  int top;
 
   double x(double metres) const {
-    return kLeft + (metres - x0) * pixels;
+    return left + (metres - x0) * pixels;
   }
 
   double y(double metres) const {
-    return kTop + (y1 - metres) * pixels;
+    return top + (y1 - metres) * pixels;
   }
 };
 
@@ -84,15 +89,20 @@ void fill(
   }
 }
 
-void draw_cells(io::Canvas& canvas, const Place& at, const FloorMap& map) {
-  const double range = std::max(map.high - map.low, 1e-9);
-  for (const FloorMap::Cell& cell : map.cells) {
-    const int x1 = static_cast<int>(std::lround(at.x(cell.place.x - map.spacing / 2)));
-    const int x2 = static_cast<int>(std::lround(at.x(cell.place.x + map.spacing / 2)));
-    const int y1 = static_cast<int>(std::lround(at.y(cell.place.y + map.spacing / 2)));
-    const int y2 = static_cast<int>(std::lround(at.y(cell.place.y - map.spacing / 2)));
-    const io::Rgb colour = std::isfinite(cell.value) ? viridis((cell.value - map.low) / range)
-                                                     : io::Rgb{190, 190, 190};
+void draw_cells(
+    io::Canvas& canvas,
+    const Place& at,
+    const std::vector<FloorCell>& cells,
+    double spacing,
+    Interval colours) {
+  for (const FloorCell& cell : cells) {
+    const int x1 = static_cast<int>(std::lround(at.x(cell.place.x - spacing / 2)));
+    const int x2 = static_cast<int>(std::lround(at.x(cell.place.x + spacing / 2)));
+    const int y1 = static_cast<int>(std::lround(at.y(cell.place.y + spacing / 2)));
+    const int y2 = static_cast<int>(std::lround(at.y(cell.place.y - spacing / 2)));
+    const io::Rgb colour = std::isfinite(cell.value)
+                               ? viridis((cell.value - colours.low) / colours.size())
+                               : io::Rgb{190, 190, 190};
     canvas.fill(x1, y1, x2 - x1, y2 - y1, colour);
   }
 }
@@ -198,19 +208,23 @@ void draw_outline(io::Canvas& canvas, const Place& at, const Scene& scene, doubl
   }
 }
 
-void draw_source(io::Canvas& canvas, const Place& at, Vec3 source, int right_border) {
-  const double x = at.x(source.x);
-  const double y = at.y(source.y);
-  constexpr int kRadius = 8;
-  for (int dy = -kRadius; dy <= kRadius; ++dy) {
-    for (int dx = -kRadius; dx <= kRadius; ++dx) {
+// A disc with a light ring around it.
+void draw_disc(io::Canvas& canvas, double x, double y, int radius, io::Rgb colour) {
+  for (int dy = -radius; dy <= radius; ++dy) {
+    for (int dx = -radius; dx <= radius; ++dx) {
       const double r = std::hypot(dx, dy);
-      if (r <= kRadius) {
+      if (r <= radius) {
         canvas.set(
-            static_cast<int>(x) + dx, static_cast<int>(y) + dy, r > kRadius - 2.2 ? kPaper : kRed);
+            static_cast<int>(x) + dx, static_cast<int>(y) + dy, r > radius - 2.2 ? kPaper : colour);
       }
     }
   }
+}
+
+void draw_source(io::Canvas& canvas, const Place& at, Vec3 source, int right_border) {
+  const double x = at.x(source.x);
+  const double y = at.y(source.y);
+  draw_disc(canvas, x, y, kRadius, kRed);
   const int width = io::Canvas::text_width("source", kLabelPx, true) + 8;
   const bool left = x + 12 + width > right_border;
   const int from = static_cast<int>(left ? x - 12 - width : x + 12);
@@ -218,27 +232,40 @@ void draw_source(io::Canvas& canvas, const Place& at, Vec3 source, int right_bor
   canvas.text(from + 4, static_cast<int>(y) + 5, "source", kRed, kLabelPx, io::Align::kLeft, true);
 }
 
-void draw_metres(io::Canvas& canvas, const Place& at, const Bounds& bounds, int width, int height) {
+void draw_metres_across(
+    io::Canvas& canvas, const Place& at, const Bounds& bounds, int width, int height) {
   const Ticks across = ticks({bounds.low.x, bounds.high.x}, std::max(2, width / 80));
   for (const double metres : across.at) {
     const int x = static_cast<int>(std::lround(at.x(metres)));
-    canvas.fill(x, kTop + height + 6, 1, 6, kSoft);
+    canvas.fill(x, at.top + height + 6, 1, 6, kSoft);
     canvas.text(
         x,
-        kTop + height + 28,
+        at.top + height + 28,
         number(metres, across.decimals),
         kSoft,
         kLabelPx,
         io::Align::kCenter);
   }
+  canvas.text(at.left + width, at.top + height + 50, "x, m", kSoft, kLabelPx, io::Align::kRight);
+}
+
+void draw_metres_up(io::Canvas& canvas, const Place& at, const Bounds& bounds, int height) {
   const Ticks up = ticks({bounds.low.y, bounds.high.y}, std::max(2, height / 80));
   for (const double metres : up.at) {
     const int y = static_cast<int>(std::lround(at.y(metres)));
-    canvas.fill(kLeft - 12, y, 6, 1, kSoft);
-    canvas.text(kLeft - 18, y + 5, number(metres, up.decimals), kSoft, kLabelPx, io::Align::kRight);
+    canvas.fill(at.left - 12, y, 6, 1, kSoft);
+    canvas.text(
+        at.left - 18, y + 5, number(metres, up.decimals), kSoft, kLabelPx, io::Align::kRight);
   }
-  canvas.text(kLeft + width, kTop + height + 50, "x, m", kSoft, kLabelPx, io::Align::kRight);
-  canvas.text(kLeft - 18, kTop - 14, "y, m", kSoft, kLabelPx, io::Align::kRight);
+  canvas.text(at.left - 18, at.top - 14, "y, m", kSoft, kLabelPx, io::Align::kRight);
+}
+
+// Colours need a range.
+Interval colours_of(double low, double high) {
+  if (high - low < 1e-9) {
+    return {low - 0.5, low + 0.5};
+  }
+  return {low, high};
 }
 
 }  // namespace
@@ -255,18 +282,62 @@ io::Canvas draw_floor_map(const Scene& scene, const FloorMap& map) {
   io::Canvas canvas(across, kTop + height + kBottom, kPaper);
   canvas.text(kLeft, 32, map.title, kInk, 21, io::Align::kLeft, true);
   canvas.text(kLeft, 56, map.subtitle, kSoft, kLabelPx);
-  const Place at{bounds.low.x, bounds.high.y, pixels};
-  draw_cells(canvas, at, map);
+  const Place at{bounds.low.x, bounds.high.y, pixels, kLeft, kTop};
+  const Interval colours = colours_of(map.low, map.high);
+  draw_cells(canvas, at, map.cells, map.spacing, colours);
   draw_furniture(canvas, at, scene, map.z);
   draw_names(canvas, at, scene);
   draw_outline(canvas, at, scene, map.z);
   draw_source(canvas, at, map.source, kLeft + width);
-  draw_metres(canvas, at, bounds, width, height);
-  Interval range{map.low, map.high};
-  if (range.size() < 1e-9) {
-    range = {map.low - 0.5, map.low + 0.5};
+  draw_metres_across(canvas, at, bounds, width, height);
+  draw_metres_up(canvas, at, bounds, height);
+  colour_bar(canvas, kLeft + width + 40, kTop, height, colours, map.unit);
+  return canvas;
+}
+
+io::Canvas draw_floor_row(const Scene& scene, const FloorRow& row) {
+  constexpr int kRowTop = 136;
+  const Bounds bounds = bounds_of(scene);
+  const Vec3 size = bounds.high - bounds.low;
+  const double pixels = std::min(400 / size.x, 480 / size.y);
+  const int width = static_cast<int>(std::lround(size.x * pixels));
+  const int height = static_cast<int>(std::lround(size.y * pixels));
+  const int values = static_cast<int>(row.parts.size()) * (width + kPartGap) - kPartGap;
+  const int across = kLeft + values + kErrorGap + width + kRight;
+  const int title = std::max(
+      io::Canvas::text_width(row.title, 21, true), io::Canvas::text_width(row.subtitle, kLabelPx));
+  io::Canvas canvas(std::max(across, kLeft + title + 24), kRowTop + height + kBottom, kPaper);
+  canvas.text(kLeft, 32, row.title, kInk, 21, io::Align::kLeft, true);
+  canvas.text(kLeft, 56, row.subtitle, kSoft, kLabelPx);
+  draw_disc(canvas, kLeft + kRadius, 78, kRadius, kRed);
+  canvas.text(kLeft + 22, 83, "receiver", kSoft, kLabelPx);
+  draw_disc(canvas, kLeft + 110, 78, kRadius - 1, kInk);
+  canvas.text(kLeft + 124, 83, "measured sources", kSoft, kLabelPx);
+
+  const auto draw = [&](const FloorRow::Part& part, int left, Interval colours) {
+    const Place at{bounds.low.x, bounds.high.y, pixels, left, kRowTop};
+    canvas.text(left, kRowTop - 14, part.title, kInk, kLabelPx, io::Align::kLeft, true);
+    draw_cells(canvas, at, part.cells, row.spacing, colours);
+    draw_furniture(canvas, at, scene, row.z);
+    draw_outline(canvas, at, scene, row.z);
+    for (const Vec3 place : row.references) {
+      draw_disc(canvas, at.x(place.x), at.y(place.y), kRadius - 1, kInk);
+    }
+    draw_disc(canvas, at.x(row.receiver.x), at.y(row.receiver.y), kRadius, kRed);
+    draw_metres_across(canvas, at, bounds, width, height);
+    if (left == kLeft) {
+      draw_metres_up(canvas, at, bounds, height);
+    }
+    return left + width;
+  };
+  const Interval colours = colours_of(row.low, row.high);
+  int right = kLeft - kPartGap;
+  for (const FloorRow::Part& part : row.parts) {
+    right = draw(part, right + kPartGap, colours);
   }
-  colour_bar(canvas, kLeft + width + 40, kTop, height, range, map.unit);
+  colour_bar(canvas, right + 24, kRowTop, height, colours, row.unit);
+  right = draw(row.error, right + kErrorGap, {0, colours.size()});
+  colour_bar(canvas, right + 24, kRowTop, height, {0, colours.size()}, row.unit);
   return canvas;
 }
 

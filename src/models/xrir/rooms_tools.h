@@ -11,6 +11,7 @@
 #include "mmi/task/tool.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/simulate.h"
+#include "models/xrir/rooms_grid.h"
 #include "models/xrir/rooms_settings.h"
 
 /// `mmi rooms <tool>`: scenes, the simulator, and what one wants to know of impulse responses.
@@ -58,8 +59,6 @@ struct RoomsMeasureConfig {
 
 std::shared_ptr<Tool> make_rooms_measure(const RoomsMeasureConfig& config);
 
-enum class MapMeasure { kC50, kT20, kEdt, kLevel };
-
 struct RoomsMapConfig : SceneSettings, worlds::rooms::SimulateOptions {
   Points source;
   MapMeasure measure = MapMeasure::kC50;
@@ -87,15 +86,5 @@ struct mmi::config::EnumNames<mmi::dsp::RoomMode> {
   static constexpr std::array<std::pair<const char*, mmi::dsp::RoomMode>, 2> names{{
       {"iso", mmi::dsp::RoomMode::kIso},
       {"paper", mmi::dsp::RoomMode::kPaper},
-  }};
-};
-
-template <>
-struct mmi::config::EnumNames<mmi::models::xrir::MapMeasure> {
-  static constexpr std::array<std::pair<const char*, mmi::models::xrir::MapMeasure>, 4> names{{
-      {"c50_db", mmi::models::xrir::MapMeasure::kC50},
-      {"t20_s", mmi::models::xrir::MapMeasure::kT20},
-      {"edt_s", mmi::models::xrir::MapMeasure::kEdt},
-      {"level_db", mmi::models::xrir::MapMeasure::kLevel},
   }};
 };

@@ -20,7 +20,7 @@ namespace rooms = worlds::rooms;
 // Rooms of a split are numbered from here on: no two splits share one.
 const std::map<std::string, std::int64_t>& first_numbers() {
   static const std::map<std::string, std::int64_t> made{
-      {"train", 0}, {"seen", 0}, {"valid", 100'000}, {"test", 200'000}};
+      {"train", 0}, {"seen", 0}, {"valid", 100'000}, {"test", kFirstTestRoom}};
   return made;
 }
 

@@ -8,6 +8,9 @@
 
 namespace mmi::models::xrir {
 
+/// Number of the first room of "test": no other split reaches it.
+inline constexpr std::int64_t kFirstTestRoom = 200'000;
+
 struct WorldRoomsConfig {
   std::uint64_t seed = 1;
   std::int64_t train_rooms = 160;

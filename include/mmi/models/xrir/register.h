@@ -4,7 +4,8 @@
 
 namespace mmi::models::xrir {
 
-/// Adds the parts of xRIR to their registries: the tools `mmi rooms …`.
+/// Adds the parts of xRIR to their registries: the tools `mmi rooms …` and
+/// `mmi xrir …`.
 MMI_API void register_xrir();
 
 }  // namespace mmi::models::xrir
