@@ -399,8 +399,10 @@ Metrics evaluate(Run& run, const std::string& split) {
   for (const auto& [name, value] : metrics) {
     object[name] = value;
   }
-  mmi::create_directories(run.info.path / "eval");
-  atomic_write(run.info.path / "eval" / (split + ".json"), object.dump(1) + "\n");
+  if (!run.info.path.empty()) {  // what learns nothing has no folder
+    mmi::create_directories(run.info.path / "eval");
+    atomic_write(run.info.path / "eval" / (split + ".json"), object.dump(1) + "\n");
+  }
   return metrics;
 }
 

@@ -176,7 +176,7 @@ IdentificationTask::IdentificationTask(
 }
 
 torch::nn::Module& IdentificationTask::module() {
-  return nothing_;
+  return *nothing_;
 }
 
 std::vector<Phase> IdentificationTask::phases() const {

@@ -28,7 +28,7 @@ ReferenceTask::ReferenceTask(const ReferenceTaskConfig& config, const BuildArgs&
 }
 
 torch::nn::Module& ReferenceTask::module() {
-  return nothing_;
+  return *nothing_;
 }
 
 std::vector<Phase> ReferenceTask::phases() const {

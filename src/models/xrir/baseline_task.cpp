@@ -86,7 +86,7 @@ BaselineTask::BaselineTask(const BaselineTaskConfig& config, const BuildArgs& ar
 }
 
 torch::nn::Module& BaselineTask::module() {
-  return nothing_;
+  return *nothing_;
 }
 
 std::vector<Phase> BaselineTask::phases() const {

@@ -60,7 +60,7 @@ class MMI_API IdentificationTask : public Task {
   std::shared_ptr<Task> player_task_;
   Performer* player_ = nullptr;  ///< the same; null: the recordings' own sound
   std::shared_ptr<const Recordings> recordings_;
-  torch::nn::Module nothing_;
+  std::shared_ptr<torch::nn::Module> nothing_ = std::make_shared<torch::nn::Module>();
 };
 
 /// The works of a piano world as an index: each of its test, variant and unseen compositions in two

@@ -50,7 +50,7 @@ class MMI_API ReferenceTask : public Task {
   ReferenceTaskConfig config_;
   std::uint64_t seed_;
   std::shared_ptr<Video2RollTask> video2roll_;
-  torch::nn::Module nothing_;
+  std::shared_ptr<torch::nn::Module> nothing_ = std::make_shared<torch::nn::Module>();
 };
 
 }  // namespace mmi::models::audeo

@@ -62,7 +62,7 @@ class MMI_API BaselineTask : public Task {
   BaselineTaskConfig config_;
   std::shared_ptr<XRirTask> pretrained_;
   std::shared_ptr<RirRooms> rooms_;
-  torch::nn::Module nothing_;
+  std::shared_ptr<torch::nn::Module> nothing_ = std::make_shared<torch::nn::Module>();
 };
 
 }  // namespace mmi::models::xrir
