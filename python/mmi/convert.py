@@ -7,6 +7,8 @@ import io
 import json
 import os
 import pickle
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +24,8 @@ from mmi.errors import ConfigError, DataError
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".th", ".tar")
 PICKLES = (".pkl", ".pickle")
+_XRIR_KEYS = {"source_network.to_patch_embedding.2.weight", "audio_enc.cnn.conv1.weight"}
+_XRIR_UNUSED = ("source_proj.", "audio_enc.cnn.fc_backup.")
 
 
 def convert(file: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
@@ -50,8 +54,9 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     """A PyTorch checkpoint → .safetensors with the same keys.
 
     Plain state dicts, those below "state_dict" and the like, whole modules of torch.save(model)
-    (Onsets and Frames), of which the weights alone are read, and Audeo's checkpoint-<e>.tar, whose
-    two networks get the prefixes generator. and discriminator. as in our Roll2Midi.
+    (Onsets and Frames), of which the weights alone are read, Audeo's checkpoint-<e>.tar, whose
+    two networks get the prefixes generator. and discriminator. as in our Roll2Midi, and xRIR's,
+    without the two layers that its outputs do not depend on.
     """
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
@@ -65,9 +70,28 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     facts = {"converted_from": source.name}
     if isinstance(loaded, Mapping) and isinstance(loaded.get("epoch"), int):
         facts["epoch"] = str(loaded["epoch"])
+    weights = _weights(loaded, source)
+    if weights.keys() >= _XRIR_KEYS:
+        depth, unused = _xrir(weights, source)
+        weights = {name: tensor for name, tensor in weights.items() if name not in unused}
+        facts |= {"vit_depth": str(depth), "left_out": " ".join(unused)}
+        print(
+            f"xRIR: task.model.vit.depth={depth}; left out, as no output depends on them: "
+            f"{', '.join(unused) or 'nothing'}",
+            file=sys.stderr,
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    _mmi.save_tensors(target, list(_weights(loaded, source).items()), facts)
+    _mmi.save_tensors(target, list(weights.items()), facts)
     return target
+
+
+def _xrir(weights: Mapping[str, Tensor], source: Path) -> tuple[int, list[str]]:
+    """Layers of its transformer, and the names of tensors that no output depends on."""
+    layer = re.compile(r"source_network\.transformer\.layers\.(\d+)\.")
+    found = {int(at[1]) for name in weights if (at := layer.match(name))}
+    if found != set(range(len(found))):
+        raise DataError(f"{source} lacks layers of its transformer: it has {sorted(found)}")
+    return len(found), [name for name in weights if name.startswith(_XRIR_UNUSED)]
 
 
 def _no_checkpoint(source: Path, error: Exception) -> DataError:

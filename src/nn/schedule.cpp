@@ -21,7 +21,7 @@ const config::Schema& ScheduleConfig::schema() {
           .field(
               "final_factor",
               &ScheduleConfig::final_factor,
-              "cosine, linear: factor at the last step",
+              "cosine, exponential (above 0), linear: factor at the last step",
               config::between(0, 1))
           .field(
               "patience",
@@ -34,7 +34,12 @@ const config::Schema& ScheduleConfig::schema() {
               "every",
               &ScheduleConfig::every,
               "step: steps between multiplications",
-              config::at_least(1));
+              config::at_least(1))
+          .check([](const ScheduleConfig& c, config::Problems& problems) {
+            if (c.name == ScheduleKind::kExponential && !(c.final_factor > 0)) {
+              problems.add("final_factor: exponential never reaches 0; name a factor above it");
+            }
+          });
   return made;
 }
 
@@ -54,6 +59,8 @@ double Schedule::factor(std::int64_t step) const {
       return 1;
     case ScheduleKind::kCosine:
       return low + (1 - low) * 0.5 * (1 + std::cos(std::numbers::pi * at));
+    case ScheduleKind::kExponential:
+      return std::pow(low, at);
     case ScheduleKind::kLinear:
       return 1 - (1 - low) * at;
     case ScheduleKind::kPlateau:

@@ -668,7 +668,9 @@ FitResult Trainer::fit() {
   if (config_.max_steps == 0 && state_.best_step < 0) {
     evaluate();
   }
-  run_until_done();
+  if (config_.max_steps > 0) {  // else training data need not be there, nor be loaded
+    run_until_done();
+  }
   distributed().any(false);  // rank 0 has saved
   const auto best = store_.pointer("best");
   MMI_CHECK(CheckpointError, best.has_value(), "{} holds no best checkpoint", run_.string());

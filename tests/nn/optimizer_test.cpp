@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "mmi/base/errors.h"
 #include "mmi/nn/schedule.h"
 
@@ -96,6 +98,20 @@ TEST(Schedule, CosineAndLinearFollowTheirFormulas) {
   EXPECT_NEAR(cosine.factor(110), 0.1, 1e-12);
   config.name = ScheduleKind::kLinear;
   EXPECT_NEAR(Schedule(config, 110).factor(60), 0.55, 1e-12);
+}
+
+TEST(Schedule, ExponentialFallsByTheSameRatioEachStep) {
+  // xRIR: 0.1^(epoch / 50) over 200 epochs, here of 10 steps.
+  ScheduleConfig config;
+  config.name = ScheduleKind::kExponential;
+  config.final_factor = 1e-4;
+  const Schedule schedule(config, 2000);
+  EXPECT_EQ(schedule.factor(0), 1);
+  EXPECT_NEAR(schedule.factor(500), 0.1, 1e-12);
+  EXPECT_NEAR(schedule.factor(2000), 1e-4, 1e-15);
+  for (const std::int64_t step : {1, 700, 1999}) {
+    EXPECT_NEAR(schedule.factor(step), std::pow(0.1, static_cast<double>(step) / 500), 1e-12);
+  }
 }
 
 TEST(Schedule, StepMultipliesAfterEverySoManySteps) {

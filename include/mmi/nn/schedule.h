@@ -8,12 +8,12 @@
 
 namespace mmi::nn {
 
-enum class ScheduleKind { kConstant, kCosine, kLinear, kPlateau, kStep };
+enum class ScheduleKind { kConstant, kCosine, kExponential, kLinear, kPlateau, kStep };
 
 struct MMI_API ScheduleConfig {
   ScheduleKind name = ScheduleKind::kConstant;
   std::int64_t warmup_steps = 0;
-  double final_factor = 0;     ///< of cosine and linear, at the last step
+  double final_factor = 0;     ///< of cosine, exponential and linear, at the last step
   int patience = 2;            ///< of plateau, in epochs
   double factor = 0.1;         ///< of plateau and step
   std::int64_t every = 10000;  ///< of step, in steps
@@ -21,9 +21,10 @@ struct MMI_API ScheduleConfig {
   static const config::Schema& schema();
 };
 
-/// Factor on the learning rate. Constant, cosine, linear and step (times `factor` after every
-/// `every` steps) are functions of the step alone; plateau multiplies by `factor` after more than
-/// `patience` epochs without a lower loss (relative threshold 1e-4), as torch's ReduceLROnPlateau.
+/// Factor on the learning rate. Constant, cosine, exponential (falls by the same ratio each step),
+/// linear and step (times `factor` after every `every` steps) are functions of the step alone;
+/// plateau multiplies by `factor` after more than `patience` epochs without a lower loss (relative
+/// threshold 1e-4), as torch's ReduceLROnPlateau.
 class MMI_API Schedule {
  public:
   Schedule(const ScheduleConfig& config, std::int64_t total_steps);
@@ -49,9 +50,10 @@ class MMI_API Schedule {
 
 template <>
 struct mmi::config::EnumNames<mmi::nn::ScheduleKind> {
-  static constexpr std::array<std::pair<const char*, mmi::nn::ScheduleKind>, 5> names{{
+  static constexpr std::array<std::pair<const char*, mmi::nn::ScheduleKind>, 6> names{{
       {"constant", mmi::nn::ScheduleKind::kConstant},
       {"cosine", mmi::nn::ScheduleKind::kCosine},
+      {"exponential", mmi::nn::ScheduleKind::kExponential},
       {"linear", mmi::nn::ScheduleKind::kLinear},
       {"plateau", mmi::nn::ScheduleKind::kPlateau},
       {"step", mmi::nn::ScheduleKind::kStep},

@@ -290,15 +290,19 @@ AcousticSimulation AcousticRoomsLayout::simulation(const AcousticRoom& room) con
   return simulation_of(found, path->string());
 }
 
+bool AcousticRoomsLayout::has_seen_test() const {
+  return fs::exists(root_ / (kSeenTest + ".json")) || fs::exists(root_ / (kSeenTest + ".pkl"));
+}
+
 std::vector<SeenRir> AcousticRoomsLayout::seen_test() const {
   const fs::path path = root_ / (kSeenTest + ".json");
   MMI_CHECK(
       DataError,
       fs::exists(path) || !fs::exists(root_ / (kSeenTest + ".pkl")),
-      "{}/{}.pkl is a Python pickle, which C++ does not read: write its list of paths as {} first",
-      root_,
-      kSeenTest,
-      path.filename());
+      "{0}/{1}.pkl is a Python pickle, which is not read: `mmi convert {0}/{1}.pkl` makes {1}.json "
+      "of it",
+      root_.string(),
+      kSeenTest);
   std::vector<SeenRir> found;
   for_each(io::read_json(path), path.string(), [&](const json& entry, const std::string& place) {
     MMI_CHECK(

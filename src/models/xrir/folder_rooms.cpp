@@ -6,6 +6,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/hash.h"
+#include "mmi/base/log.h"
 #include "mmi/base/progress.h"
 #include "mmi/data/formats/acoustic_rooms.h"
 #include "mmi/data/formats/acoustic_rooms_check.h"
@@ -32,6 +33,9 @@ torch::Tensor resized(const torch::Tensor& depth, std::int64_t height, std::int6
       .contiguous();
 }
 
+/// The published scripts look for references under file names that sources from 10 on do not have.
+constexpr std::int64_t kLegacySources = 9;
+
 /// AcousticRooms as published. "test": the 17 unseen rooms; "valid": the last rooms of the rest;
 /// "train": the others without the receivers of "seen", which seen_test_split.json names or,
 /// without it, are the last 15 % of each room.
@@ -52,9 +56,18 @@ class FolderRooms : public RirRooms {
     ReceiverSets& sets = loaded_[name];
     if (sets.empty()) {
       Progress bar(format("reading {} rooms", name), static_cast<std::int64_t>(rooms.size()));
+      std::size_t unplaced = 0;
       for (const AcousticRoom& room : rooms) {
-        add(layout_.files(room), name, sets);
+        const AcousticRoomFiles files = layout_.files(room);
+        unplaced += files.rirs.size() - files.pairs().size();
+        add(files, name, sets);
         bar.advance();
+      }
+      if (unplaced > 0) {
+        log::warning(
+            "{} sounds have no positions and are left out; `mmi rooms check {}` lists them",
+            unplaced,
+            config_.root);
       }
     }
     MMI_CHECK(DataError, !sets.empty(), "{} has no response for \"{}\"", config_.root, name);
@@ -67,12 +80,13 @@ class FolderRooms : public RirRooms {
       hash = fnv1a64(room.name, hash + layout_.files(room).rirs.size());
     }
     return format(
-        "AcousticRooms {} valid {} depth {} x {}, {} samples",
+        "AcousticRooms {} valid {} depth {} x {}, {} samples{}",
         hex(hash),
         config_.valid_rooms,
         args_.height,
         args_.width,
-        args_.samples);
+        args_.samples,
+        config_.legacy_ref_pool ? ", legacy references" : "");
   }
 
  private:
@@ -106,7 +120,7 @@ class FolderRooms : public RirRooms {
   }
 
   std::set<std::int64_t> held_out(const AcousticRoomFiles& files) {
-    if (std::filesystem::exists(layout_.root() / "seen_test_split.json")) {
+    if (layout_.has_seen_test()) {
       if (!listed_) {
         listed_ = std::map<AcousticRoom, std::set<std::int64_t>>();
         for (const auto& one : layout_.seen_test()) {
@@ -136,8 +150,14 @@ class FolderRooms : public RirRooms {
           resized(files.depth(receiver), args_.height, args_.width),
           torch::empty({static_cast<std::int64_t>(pairs.size()), 3}),
           torch::zeros({static_cast<std::int64_t>(pairs.size()), args_.samples})};
+      if (config_.legacy_ref_pool) {
+        set.pool = torch::empty({static_cast<std::int64_t>(pairs.size())}, torch::kBool);
+      }
       for (std::size_t s = 0; s < pairs.size(); ++s) {
         const auto row = static_cast<std::int64_t>(s);
+        if (config_.legacy_ref_pool) {
+          set.pool[row] = pairs[s].source <= kLegacySources;
+        }
         const auto places = files.positions(pairs[s]);
         for (std::size_t axis = 0; axis < 3; ++axis) {
           set.sources[row][static_cast<std::int64_t>(axis)] =
@@ -170,7 +190,11 @@ const config::Schema& FolderRoomsConfig::schema() {
               "valid_rooms",
               &C::valid_rooms,
               "last rooms of the training ones that choose the checkpoint",
-              config::at_least(1));
+              config::at_least(1))
+          .field(
+              "legacy_ref_pool",
+              &C::legacy_ref_pool,
+              "score with sources 1 to 9 alone as references, as the published scripts do");
   return made;
 }
 

@@ -10,6 +10,7 @@ namespace mmi::models::xrir {
 struct FolderRoomsConfig {
   std::string root;
   std::int64_t valid_rooms = 10;
+  bool legacy_ref_pool = false;
 
   static const config::Schema& schema();
 };

@@ -1,5 +1,7 @@
 #include "mmi/models/xrir/rir_rooms.h"
 
+#include "mmi/base/errors.h"
+
 namespace mmi::models::xrir {
 
 std::vector<std::int64_t> known_sources(const ReceiverSet& set) {
@@ -22,10 +24,11 @@ torch::Tensor draw_references(const ReceiverSet& set, std::int64_t count, Rng& r
     for (std::int64_t k = 0; k < count; ++k) {
       if (others.empty()) {  // also where there are fewer than `count`
         for (const std::int64_t other : known) {
-          if (other != s) {
+          if (other != s && (!set.pool.defined() || set.pool[other].item<bool>())) {
             others.push_back(other);
           }
         }
+        MMI_CHECK(DataError, !others.empty(), "{} has no reference for source {}", set.name, s + 1);
         rng.shuffle(others);
       }
       *out++ = others.back();

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "mmi/base/errors.h"
+#include "mmi/data/formats/acoustic_rooms_check.h"
 #include "mmi/worlds/rooms/scene_io.h"
 #include "models/xrir/rooms_tools.h"
 
@@ -41,6 +43,83 @@ std::vector<std::string> furniture_outside(const rooms::Scene& scene) {
   return problems;
 }
 
+constexpr double kTouch = 1e-3;  // metres that surfaces may reach into one another
+
+struct Face {
+  const rooms::Polygon* polygon;
+  Vec3 normal;
+  Vec3 low, high;
+};
+
+// Whether the segment from a to b goes through the face, not just as far as it or along its rim.
+bool pierces(Vec3 a, Vec3 b, const Face& face) {
+  const std::vector<Vec3>& corners = face.polygon->corners;
+  const double from = dot(face.normal, a - corners[0]);
+  const double to = dot(face.normal, b - corners[0]);
+  if (std::min(from, to) > -kTouch || std::max(from, to) < kTouch) {
+    return false;
+  }
+  const Vec3 at = a + (from / (from - to)) * (b - a);
+  for (std::size_t i = 0; i < corners.size(); ++i) {
+    const Vec3 along = unit(corners[(i + 1) % corners.size()] - corners[i]);
+    if (dot(cross(face.normal, along), at - corners[i]) < kTouch) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::int64_t edges_through(const Face& from, const Face& face) {
+  const std::vector<Vec3>& corners = from.polygon->corners;
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < corners.size(); ++i) {
+    count += pierces(corners[i], corners[(i + 1) % corners.size()], face) ? 1 : 0;
+  }
+  return count;
+}
+
+// Objects whose surfaces cross one another, or themselves.
+std::vector<std::string> crossings(const rooms::Scene& scene) {
+  std::vector<Face> faces;
+  for (const rooms::Polygon& polygon : scene.polygons) {
+    Face face{&polygon, unit(rooms::area_vector(polygon)), polygon.corners[0], polygon.corners[0]};
+    for (const Vec3 c : polygon.corners) {
+      face.low = {std::min(face.low.x, c.x), std::min(face.low.y, c.y), std::min(face.low.z, c.z)};
+      face.high = {
+          std::max(face.high.x, c.x), std::max(face.high.y, c.y), std::max(face.high.z, c.z)};
+    }
+    faces.push_back(face);
+  }
+  std::sort(
+      faces.begin(), faces.end(), [](const Face& a, const Face& b) { return a.low.x < b.low.x; });
+  std::map<std::pair<int, int>, std::int64_t> edges;
+  for (std::size_t i = 0; i < faces.size(); ++i) {
+    const Face& a = faces[i];
+    for (std::size_t j = i + 1; j < faces.size() && faces[j].low.x <= a.high.x; ++j) {
+      const Face& b = faces[j];
+      if (b.low.y <= a.high.y && a.low.y <= b.high.y && b.low.z <= a.high.z &&
+          a.low.z <= b.high.z) {
+        const std::int64_t found = edges_through(a, b) + edges_through(b, a);
+        if (found > 0) {
+          edges[std::minmax(a.polygon->object, b.polygon->object)] += found;
+        }
+      }
+    }
+  }
+  std::vector<std::string> problems;
+  for (const auto& [objects, count] : edges) {
+    const auto name = [&](int object) {
+      return "\"" + scene.objects[static_cast<std::size_t>(object)] + "\"";
+    };
+    problems.push_back(format(
+        "{} crosses {}: {} edges",
+        name(objects.second),
+        objects.first == objects.second ? "itself" : name(objects.first),
+        (count + 1) / 2));  // an edge belongs to two faces
+  }
+  return problems;
+}
+
 std::vector<std::string> row_of(const char* name, const rooms::Bands& bands) {
   std::vector<std::string> row{name};
   for (const float value : bands) {
@@ -54,25 +133,41 @@ class RoomsCheck : public Tool {
   explicit RoomsCheck(const RoomsCheckConfig& config) : config_(config) {}
 
   std::string usage() const override {
-    return "<scene.yaml|scene.obj> [scene …]";
+    return "<scene.yaml|scene.obj|folder> [scene …]";
   }
 
   std::string examples() const override {
     return "mmi rooms check configs/xrir/rooms/living_room.yaml\n"
-           "mmi rooms check model.obj scale=0.001 default_material=plasterboard";
+           "mmi rooms check model.obj scale=0.001 default_material=plasterboard\n"
+           "mmi rooms check AcousticRooms";
   }
 
   ToolResult run(const ToolCall& call) override {
     MMI_CHECK(
         ConfigError,
         !call.inputs.empty(),
-        "mmi rooms check needs a scene: an .obj, or a .yaml that describes one");
+        "mmi rooms check needs a scene (an .obj, or a .yaml that describes one) or a folder in the "
+        "layout of AcousticRooms");
     ToolResult result;
     nlohmann::ordered_json scenes = nlohmann::ordered_json::array();
+    nlohmann::ordered_json folders = nlohmann::ordered_json::array();
     std::vector<std::string> faulty;
+    std::vector<std::string> stumbling;
     for (const auto& input : call.inputs) {
+      if (std::filesystem::is_directory(input)) {
+        const auto report =
+            data::formats::check_acoustic_rooms(data::formats::AcousticRoomsLayout(input));
+        folders.push_back(describe(input, report, result));
+        if (!report.problems().empty()) {
+          stumbling.push_back(input.string());
+        }
+        continue;
+      }
       const rooms::Scene scene = open_scene(input, config_);
       rooms::SceneReport report = scene.check();
+      for (std::string& problem : crossings(scene)) {
+        report.problems.push_back(std::move(problem));
+      }
       if (report.watertight) {
         for (std::string& problem : furniture_outside(scene)) {
           report.problems.push_back(std::move(problem));
@@ -91,14 +186,21 @@ class RoomsCheck : public Tool {
             {"problems", static_cast<double>(report.problems.size())}};
       }
     }
-    result.json = nlohmann::ordered_json{{"scenes", scenes}}.dump();
-    if (!faulty.empty()) {
+    result.json = nlohmann::ordered_json{{"scenes", scenes}, {"folders", folders}}.dump();
+    const auto complain = [&](const std::vector<std::string>& wrong,
+                              const std::string& what,
+                              const std::string& outcome) {
       std::string names;
-      for (const std::string& name : faulty) {
+      for (const std::string& name : wrong) {
         names += (names.empty() ? "" : ", ") + name;
       }
-      result.problem = format("a simulation of {} would be wrong: mend the problems above", names);
-    }
+      if (!wrong.empty()) {
+        result.problem += (result.problem.empty() ? "a " : "; a ") + what + " " + names +
+                          " would " + outcome + ": mend the problems above";
+      }
+    };
+    complain(faulty, "simulation of", "be wrong");
+    complain(stumbling, "training on", "stumble");
     return result;
   }
 
@@ -151,6 +253,43 @@ class RoomsCheck : public Tool {
     }
   }
 
+  static nlohmann::ordered_json describe(
+      const std::filesystem::path& folder,
+      const data::formats::AcousticRoomsReport& report,
+      ToolResult& result) {
+    const auto range = [](const data::formats::ValueRange& values) {
+      return values.min > values.max ? "-" : format("{:.4g} to {:.4g}", values.min, values.max);
+    };
+    auto& lines = result.lines;
+    if (!lines.empty()) {
+      lines.emplace_back();
+    }
+    lines.push_back(format(
+        "{}: {} rooms, {} sounds, {} positions, {} depth maps",
+        folder.string(),
+        report.rooms,
+        report.rirs,
+        report.metadata,
+        report.depths));
+    lines.push_back(format(
+        "of {} sounds that were read: {} samples, peaks {} dB, sources {} m away",
+        report.decoded,
+        range(report.length),
+        range(report.peak_db),
+        range(report.distance_m)));
+    for (const std::string& problem : report.problems()) {
+      lines.push_back("problem: " + problem);
+    }
+    return {
+        {"folder", folder.string()},
+        {"rooms", report.rooms},
+        {"sounds", report.rirs},
+        {"positions", report.metadata},
+        {"depth_maps", report.depths},
+        {"read", report.decoded},
+        {"problems", report.problems()}};
+  }
+
   static nlohmann::ordered_json json(
       const std::filesystem::path& input,
       const rooms::Scene& scene,
@@ -179,8 +318,8 @@ class RoomsCheck : public Tool {
 }  // namespace
 
 const config::Schema& RoomsCheckConfig::schema() {
-  static const config::Schema made =
-      scene_table<RoomsCheckConfig>("rooms/check", "what is wrong with a scene");
+  static const config::Schema made = scene_table<RoomsCheckConfig>(
+      "rooms/check", "what is wrong with a scene, or with a folder of rooms");
   return made;
 }
 

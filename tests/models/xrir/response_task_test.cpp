@@ -49,7 +49,9 @@ XRirTaskConfig tiny() {
 }
 
 ReceiverSet of_sources(std::int64_t count) {
-  return {.sources = torch::zeros({count, 3})};
+  ReceiverSet set;
+  set.sources = torch::zeros({count, 3});
+  return set;
 }
 
 TEST(DrawReferences, TakesOtherSourcesWithoutRepetition) {
@@ -88,6 +90,21 @@ TEST(DrawReferences, OnlyKnownOnesServe) {
     }
     EXPECT_TRUE(chosen[s].ne(s).all().item<bool>());
   }
+}
+
+TEST(DrawReferences, APoolLimitsThemAndHasToHoldAnother) {
+  Rng rng(7);
+  ReceiverSet set = of_sources(10);
+  set.name = "Cafe/R001";
+  set.pool = torch::arange(1, 11).le(9);
+  const auto chosen = draw_references(set, 8, rng);
+  for (std::int64_t s = 0; s < 9; ++s) {
+    // Eight of nine are left, so the draw is but their order.
+    EXPECT_EQ(chosen[s].sum().item<std::int64_t>(), 36 - s);
+  }
+  EXPECT_TRUE(chosen.ne(9).all().item<bool>());
+  set.pool = torch::arange(1, 11).eq(1);
+  EXPECT_THROW(draw_references(set, 1, rng), DataError);
 }
 
 TEST(XRirTask, LearnsToPutReferencesTogether) {

@@ -168,6 +168,82 @@ TEST_F(RirRoomsTest, AFolderInThePublishedLayoutGivesTheSameSets) {
   EXPECT_NE(folder->fingerprint(), memory->fingerprint());
 }
 
+TEST_F(RirRoomsTest, FaultsOfAFolderAreOneSentenceWithItsFile) {
+  const data::formats::AcousticRoomsLayout layout(root_);
+  const io::Audio pulse{22050, 1, std::vector<float>(2000, 0.1F)};
+  const data::formats::AcousticRoom cafe{"Cafe", "Cafe_idx_1"};
+  for (const char* category : {"Apartments", "Bathrooms", "Cafe"}) {
+    const data::formats::AcousticRoom room{category, std::string(category) + "_idx_1"};
+    layout.write_depth(room, 1, torch::ones({16, 32}));
+    for (std::int64_t s = 1; s <= 3; ++s) {
+      layout.write_rir(room, {s, 1}, pulse);
+      layout.write_positions(room, {s, 1}, {{1, 2, static_cast<double>(s)}, {0, 0, 0}});
+    }
+  }
+  FolderRoomsConfig config;
+  config.root = root_.string();
+  config.valid_rooms = 1;
+  const auto test = [&] {
+    return make("acoustic_rooms", std::make_shared<FolderRoomsConfig>(config))->split("test");
+  };
+  const auto message = [&] {
+    try {
+      test();
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  ASSERT_EQ(test().front().sources.size(0), 3);
+
+  // Sounds without positions are left out; what is there is still read, be it of other padding.
+  const auto sounds = root_ / "single_channel_ir/Cafe/Cafe_idx_1";
+  const auto places = root_ / "metadata/Cafe/Cafe_idx_1";
+  std::filesystem::rename(places / "S002_R001.json", places / "S2_R01.json");
+  std::filesystem::remove(places / "S003_R001.json");
+  const auto left = test();
+  EXPECT_TRUE(
+      torch::equal(left.front().sources, torch::tensor({{1.F, 2.F, 1.F}, {1.F, 2.F, 2.F}})));
+
+  io::write_wav(sounds / "S002_R001_hybrid_IR.wav", {48000, 1, pulse.samples});
+  EXPECT_EQ(
+      message(),
+      (sounds / "S002_R001_hybrid_IR.wav").string() +
+          ": a room impulse response must have 1 channel at 22050 Hz, but has 1 at 48000 Hz: "
+          "resample it first");
+  layout.write_rir(cafe, {2, 1}, pulse);
+  std::filesystem::remove(root_ / "depth_map/Cafe/Cafe_idx_1/1.npy");
+  EXPECT_NE(message().find("has no depth map of receiver 1"), std::string::npos) << message();
+  layout.write_depth(cafe, 1, torch::ones({16, 32}));
+  layout.write_positions(cafe, {2, 1}, {{1, 2, 2}, {0, 0, 0}});
+  EXPECT_NE(message().find("has the numbers of"), std::string::npos) << message();
+}
+
+TEST_F(RirRoomsTest, LegacyReferencesAreTheFirstNineSources) {
+  const data::formats::AcousticRoomsLayout layout(root_);
+  const std::vector<float> pulse(2000, 0.1F);
+  for (const char* category : {"Apartments", "Bathrooms", "Cafe"}) {
+    const data::formats::AcousticRoom room{category, std::string(category) + "_idx_1"};
+    layout.write_depth(room, 1, torch::ones({16, 32}));
+    for (std::int64_t s = 8; s <= 12; ++s) {
+      layout.write_rir(room, {s, 1}, {22050, 1, pulse});
+      layout.write_positions(room, {s, 1}, {{1, 2, static_cast<double>(s)}, {0, 0, 0}});
+    }
+  }
+  FolderRoomsConfig config;
+  config.root = root_.string();
+  config.valid_rooms = 1;
+  const auto rooms = [&] {
+    return make("acoustic_rooms", std::make_shared<FolderRoomsConfig>(config));
+  };
+  EXPECT_FALSE(rooms()->split("test").front().pool.defined());
+  const std::string before = rooms()->fingerprint();
+  config.legacy_ref_pool = true;
+  EXPECT_TRUE(torch::equal(
+      rooms()->split("test").front().pool, torch::tensor({true, true, false, false, false})));
+  EXPECT_NE(rooms()->fingerprint(), before);
+}
+
 TEST_F(RirRoomsTest, AMissingFolderIsNamed) {
   FolderRoomsConfig config;
   config.root = (root_ / "nothing").string();

@@ -6,6 +6,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
+#include "mmi/data/formats/acoustic_rooms.h"
 #include "mmi/io/audio.h"
 #include "mmi/io/csv.h"
 #include "mmi/io/json.h"
@@ -129,6 +130,62 @@ TEST_F(RoomsTools, CheckPrintsFiguresAndNamesProblems) {
   const ToolResult gaps = run("check", {folder_ / "open.obj"});
   EXPECT_FALSE(gaps.problem.empty());
   EXPECT_TRUE(has(gaps.lines.back(), "4 open edges")) << gaps.lines.back();
+}
+
+TEST_F(RoomsTools, CheckFindsSurfacesThatCross) {
+  atomic_write(
+      folder_ / "two.yaml",
+      "shoebox: [5, 4, 3]\nfurniture:\n"
+      "  - {name: desk, low: [1, 1, 0], high: [2, 2, 1]}\n"
+      "  - {name: lamp, low: [1.4, 1.4, 0.5], high: [1.6, 1.6, 1.5]}\n"
+      "  - {name: shelf, low: [2, 1, 0], high: [3, 2, 1]}\n");
+  const ToolResult two = run("check", {folder_ / "two.yaml"});
+  EXPECT_EQ(value(two, "problems"), 1) << "touching is no crossing";
+  EXPECT_TRUE(has(two.lines.back(), "\"lamp\" crosses \"desk\": 4 edges")) << two.lines.back();
+
+  // Two boxes that cross, as one piece.
+  rooms::Scene knot = rooms::Scene::shoebox({4, 3, 2.5}, rooms::Material::flat(0.2));
+  knot.add_box({1, 1, 1}, {2, 2, 1.5}, 0, "knot");
+  knot.add_box({1.4, 1.4, 0.5}, {1.6, 1.6, 1.3}, 0, "rest");
+  for (rooms::Polygon& polygon : knot.polygons) {
+    polygon.object = std::min(polygon.object, 1);
+  }
+  knot.objects.pop_back();
+  rooms::write_scene(folder_ / "knot.obj", knot);
+  const ToolResult tied = run("check", {folder_ / "knot.obj"});
+  EXPECT_FALSE(tied.problem.empty());
+  const auto crossed = [](const std::string& line) { return has(line, "\"knot\" crosses itself"); };
+  EXPECT_TRUE(std::any_of(tied.lines.begin(), tied.lines.end(), crossed)) << tied.lines.back();
+}
+
+TEST_F(RoomsTools, CheckCountsAndListsTheFaultsOfAFolder) {
+  const fs::path root = folder_ / "rooms";
+  const data::formats::AcousticRoomsLayout layout(root);
+  const data::formats::AcousticRoom room{"Cafe", "Cafe_idx_1"};
+  for (std::int64_t s = 1; s <= 3; ++s) {
+    std::vector<float> sound(500, 0.01F);
+    sound[0] = sound[1] = s == 2 ? 1.0F : 0.5F;
+    if (s == 3) {
+      std::fill(sound.begin(), sound.end(), 0.0F);
+    }
+    layout.write_rir(room, {s, 1}, {22050, 1, sound});
+    layout.write_positions(room, {s, 1}, {{1, 2, static_cast<double>(s)}, {0, 0, 0}});
+  }
+  layout.write_depth(room, 1, torch::ones({256, 512}));
+  layout.write_positions(room, {4, 1}, {});
+  const ToolResult told = run("check", {root, room_});
+  const auto folder = nlohmann::json::parse(told.json)["folders"][0];
+  EXPECT_EQ(folder["sounds"], 3);
+  EXPECT_EQ(
+      folder["problems"],
+      (nlohmann::json{
+          "positions without sound: 1 (Cafe/Cafe_idx_1/S004_R001)",
+          "rooms without mesh: 1 (Cafe/Cafe_idx_1)",
+          "silent sounds: 1 (Cafe/Cafe_idx_1/S003_R001)",
+          "clipped sounds: 1 (Cafe/Cafe_idx_1/S002_R001)"}));
+  EXPECT_EQ(
+      told.problem, "a training on " + root.string() + " would stumble: mend the problems above");
+  EXPECT_THROW(run("check", {folder_}), DataError) << "no single_channel_ir";
 }
 
 TEST_F(RoomsTools, SimulateWritesASoundAPairAndWhatWasDone) {

@@ -105,6 +105,8 @@ class MMI_API AcousticRoomsLayout {
   bool has_simulation(const AcousticRoom& room) const;
   AcousticSimulation simulation(const AcousticRoom& room) const;
 
+  /// Whether `root` has a seen_test_split, be it the published pickle.
+  bool has_seen_test() const;
   /// `root`/seen_test_split.json, in its order; the files need not exist.
   std::vector<SeenRir> seen_test() const;
 

@@ -22,6 +22,8 @@ struct ReceiverSet {
   /// (S) bool: sources whose responses were measured, which alone serve as references and training
   /// targets, while the others are what is scored. Undefined: each source is reference and target.
   torch::Tensor known = {};
+  /// (S) bool: those of the known sources that serve as references in scores. Undefined: each.
+  torch::Tensor pool = {};
 };
 
 using ReceiverSets = std::vector<ReceiverSet>;
@@ -29,8 +31,8 @@ using ReceiverSets = std::vector<ReceiverSet>;
 /// Indices of the sources that are known.
 MMI_API std::vector<std::int64_t> known_sources(const ReceiverSet& set);
 
-/// For each source of a set `count` other ones that are known, without repetition where there are
-/// enough; (S,count) int64.
+/// For each source of a set `count` other ones that are known and in the pool, without repetition
+/// where there are enough; (S,count) int64. DataError for a source that has no other one.
 MMI_API torch::Tensor draw_references(const ReceiverSet& set, std::int64_t count, Rng& rng);
 
 /// The `rooms` slot: where responses come from. Splits are "train", "valid", "test" (rooms that no
