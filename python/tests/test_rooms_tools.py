@@ -100,7 +100,7 @@ def test_materials_are_a_library(tmp_path: Path, capfd: Capture) -> None:
         (["check", "{room}", "scale=100"], 3, "scale=1 may help"),
         (
             ["simulate", "{room}", "--out", "{out}", "source=[0.5,2,0.3]", "receiver=[4,2,1]"],
-            2,
+            3,
             "is inside",
         ),
         (["simulate", "{room}", "--out", "{out}", "sorce=[1,1,1]"], 2, 'did you mean "source"'),

@@ -120,10 +120,22 @@ bool is_convex(const std::vector<Vec3>& corners, Vec3 normal) {
 
 using Corners = std::vector<Vec3>;
 
-// A face without a front: of a triangle or a line it is dropped.
+// Within a millimetre of the line between its two farthest corners: such a face is dropped where it
+// is no polygon, drawing programs leave them behind.
 bool is_line(const Corners& corners) {
+  Vec3 from = corners[0];
+  Vec3 to = corners[0];
+  for (const Vec3 a : corners) {
+    for (const Vec3 b : corners) {
+      if (norm(b - a) > norm(to - from)) {
+        from = a;
+        to = b;
+      }
+    }
+  }
+  const Vec3 along = unit(to - from);
   return std::all_of(corners.begin(), corners.end(), [&](Vec3 c) {
-    return norm(cross(unit(corners[1] - corners[0]), c - corners[0])) < 1e-5;
+    return norm(cross(along, c - from)) <= kFlat;
   });
 }
 
@@ -188,6 +200,9 @@ std::vector<Corners> faces_of(Corners corners, const std::function<void(const ch
     fail("is bent or not convex and has more than 200 corners");
   }
   auto pieces = cut(corners, normal);
+  if (!pieces && is_line(corners)) {
+    return {};
+  }
   if (!pieces) {
     fail("crosses or touches itself");
   }

@@ -46,6 +46,10 @@ class PulseTrain {
     return bands_;
   }
 
+  std::vector<F8>& bands() {
+    return bands_;
+  }
+
  private:
   static constexpr int kPhases = 256;
 

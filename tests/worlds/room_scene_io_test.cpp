@@ -159,6 +159,15 @@ TEST_F(RoomSceneIo, BentAndDentedFacesAreCut) {
   EXPECT_TRUE(scene.check().problems.empty());
 }
 
+TEST_F(RoomSceneIo, SliversThatDrawingProgramsLeaveAreDropped) {
+  // As in a hall of MORSE's simulator: a quad 10 micrometres wide whose corners go back and forth.
+  const std::string sliver = "v 1.00004 1.3 0\nv 1.00005 2.0 0\nv 1.00005 2.1 0\nv 1.00004 1.2 0\n";
+  const Scene scene =
+      read_scene(file("room.obj", "usemtl brick\n" + cube() + sliver + "f 10 9 12 11\n"));
+  EXPECT_EQ(scene.polygons.size(), 6U);
+  EXPECT_TRUE(scene.check().problems.empty());
+}
+
 TEST_F(RoomSceneIo, WrongUnitsAreRefusedWithTheScaleThatHelps) {
   std::string text = "usemtl brick\n";
   for (const char c : cube()) {

@@ -221,15 +221,36 @@ void draw_disc(io::Canvas& canvas, double x, double y, int radius, io::Rgb colou
   }
 }
 
-void draw_source(io::Canvas& canvas, const Place& at, Vec3 source, int right_border) {
-  const double x = at.x(source.x);
-  const double y = at.y(source.y);
-  draw_disc(canvas, x, y, kRadius, kRed);
-  const int width = io::Canvas::text_width("source", kLabelPx, true) + 8;
+void draw_spot(
+    io::Canvas& canvas,
+    const Place& at,
+    Vec3 spot,
+    const std::string& name,
+    io::Rgb colour,
+    int right_border) {
+  const double x = at.x(spot.x);
+  const double y = at.y(spot.y);
+  draw_disc(canvas, x, y, kRadius, colour);
+  const int width = io::Canvas::text_width(name, kLabelPx, true) + 8;
   const bool left = x + 12 + width > right_border;
   const int from = static_cast<int>(left ? x - 12 - width : x + 12);
   canvas.fill(from, static_cast<int>(y) - 10, width, 20, kPaper, 0.85);
-  canvas.text(from + 4, static_cast<int>(y) + 5, "source", kRed, kLabelPx, io::Align::kLeft, true);
+  canvas.text(from + 4, static_cast<int>(y) + 5, name, colour, kLabelPx, io::Align::kLeft, true);
+}
+
+void draw_walk(
+    io::Canvas& canvas, const Place& at, const std::vector<Vec3>& walk, int right_border) {
+  for (std::size_t i = 1; i < walk.size(); ++i) {
+    canvas.line(
+        at.x(walk[i - 1].x), at.y(walk[i - 1].y), at.x(walk[i].x), at.y(walk[i].y), kBlue, 3);
+  }
+  if (walk.size() > 1) {
+    draw_spot(canvas, at, walk.back(), "end", kBlue, right_border);
+  }
+  if (!walk.empty()) {
+    const char* const name = walk.size() > 1 ? "start" : "listener";
+    draw_spot(canvas, at, walk.front(), name, kBlue, right_border);
+  }
 }
 
 void draw_metres_across(
@@ -288,10 +309,13 @@ io::Canvas draw_floor_map(const Scene& scene, const FloorMap& map) {
   draw_furniture(canvas, at, scene, map.z);
   draw_names(canvas, at, scene);
   draw_outline(canvas, at, scene, map.z);
-  draw_source(canvas, at, map.source, kLeft + width);
+  draw_walk(canvas, at, map.walk, kLeft + width);
+  draw_spot(canvas, at, map.source, "source", kRed, kLeft + width);
   draw_metres_across(canvas, at, bounds, width, height);
   draw_metres_up(canvas, at, bounds, height);
-  colour_bar(canvas, kLeft + width + 40, kTop, height, colours, map.unit);
+  if (!map.cells.empty()) {
+    colour_bar(canvas, kLeft + width + 40, kTop, height, colours, map.unit);
+  }
   return canvas;
 }
 

@@ -21,13 +21,14 @@ struct FloorMap {
   double spacing = 0.25;
   double z = 1.2;
   worlds::rooms::Vec3 source;
-  std::vector<FloorCell> cells;
-  double low = 0;  ///< of the colour bar
+  std::vector<FloorCell> cells;           ///< none: no colour bar
+  std::vector<worlds::rooms::Vec3> walk;  ///< where a listener goes, or one place
+  double low = 0;                         ///< of the colour bar
   double high = 1;
 };
 
-/// Cells below the outline of the room at height z, furniture (dark where it reaches z), the source
-/// and a colour bar. Throws NotBuiltError in a build without media.
+/// Cells below the outline of the room at height z, furniture (dark where it reaches z), the
+/// source, the walk and a colour bar. Throws NotBuiltError in a build without media.
 io::Canvas draw_floor_map(const worlds::rooms::Scene& scene, const FloorMap& map);
 
 /// Maps of one room beside each other.

@@ -49,7 +49,7 @@ void require_air(const rooms::Scene& scene, Vec3 point, const std::string& what)
       }
     }
     MMI_CHECK(
-        ConfigError,
+        DataError,
         !alone.contains(point),
         "{} at {} is inside \"{}\"",
         what,
@@ -57,7 +57,7 @@ void require_air(const rooms::Scene& scene, Vec3 point, const std::string& what)
         scene.objects[object]);
   }
   const Bounds bounds = bounds_of(scene);
-  throw ConfigError(format(
+  throw DataError(format(
       "{} at {} is outside the room, which reaches from {} to {}",
       what,
       text_of(point),

@@ -29,8 +29,8 @@ struct SceneSettings {
 
 worlds::rooms::Scene open_scene(const std::filesystem::path& path, const SceneSettings& settings);
 
-/// ConfigError unless the point is in the air, with the object it is in or how far the room
-/// reaches.
+/// DataError unless the point is in the air of the scene, with the object it is in or how far the
+/// room reaches.
 void require_air(const worlds::rooms::Scene& scene, Vec3 point, const std::string& what);
 
 struct Bounds {

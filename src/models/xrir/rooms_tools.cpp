@@ -40,6 +40,12 @@ void register_rooms_tools() {
       "rooms/map",
       "clarity, reverberation or level over the floor of a scene",
       [](const RoomsMapConfig& config, const Tool::BuildArgs&) { return make_rooms_map(config); });
+  tools.add<RoomsAuralizeConfig>(
+      "rooms/auralize",
+      "a recording as it sounds in a scene, to one microphone or two ears, standing or walking",
+      [](const RoomsAuralizeConfig& config, const Tool::BuildArgs&) {
+        return make_rooms_auralize(config);
+      });
   tools.add<RoomsMaterialsConfig>(
       "rooms/materials",
       "the materials that ship with the library",

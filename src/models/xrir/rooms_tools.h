@@ -9,6 +9,7 @@
 #include "mmi/base/config.h"
 #include "mmi/dsp/room_measures.h"
 #include "mmi/task/tool.h"
+#include "mmi/worlds/rooms/auralize.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/simulate.h"
 #include "models/xrir/rooms_grid.h"
@@ -70,6 +71,25 @@ struct RoomsMapConfig : SceneSettings, worlds::rooms::SimulateOptions {
 };
 
 std::shared_ptr<Tool> make_rooms_map(const RoomsMapConfig& config);
+
+struct RoomsAuralizeConfig : SceneSettings,
+                             worlds::rooms::SimulateOptions,
+                             worlds::rooms::AuralizeOptions {
+  RoomsAuralizeConfig() {
+    sample_rate_hz = 44100;
+    samples = 66150;
+  }
+
+  std::string dry;
+  std::string dry_out;
+  Points source;
+  Points receiver;
+  bool picture = true;
+
+  static const config::Schema& schema();
+};
+
+std::shared_ptr<Tool> make_rooms_auralize(const RoomsAuralizeConfig& config);
 
 struct RoomsMaterialsConfig {
   static const config::Schema& schema();

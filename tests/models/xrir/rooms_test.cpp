@@ -278,6 +278,90 @@ TEST_F(RoomsTools, DirectiveSourcesFaceWhereTheyAreTold) {
   EXPECT_GT(level("facing=[2,0,0]"), 1e3 * level("facing=[-1,0,0]"));
 }
 
+TEST_F(RoomsTools, AuralizePutsARecordingIntoTheRoom) {
+  std::vector<float> clicks(2 * 16000, 0);
+  for (std::size_t i = 0; i < clicks.size(); i += 4000) {
+    clicks[i] = 0.5F;
+  }
+  io::write_wav(folder_ / "dry.wav", clicks, 1, 16000, io::WavType::kFloat32);
+  const std::string dry = "dry=" + (folder_ / "dry.wav").string();
+  const fs::path close = folder_ / "close.wav";
+  const auto peak = [](const io::Audio& sound) {
+    float most = 0;
+    for (const float x : sound.samples) {
+      most = std::max(most, std::abs(x));
+    }
+    return most;
+  };
+  const ToolResult one =
+      run("auralize",
+          {room_},
+          folder_ / "there.wav",
+          fast({dry, "dry_out=" + close.string(), "source=[1,1,1.5]", "receiver=[4,3,1.2]"}));
+  EXPECT_EQ(fs::exists(folder_ / "there.png"), has_pictures());
+  const io::Audio there = io::read_audio(folder_ / "there.wav");
+  EXPECT_EQ(there.channels, 1);
+  EXPECT_EQ(there.sample_rate_hz, 44100);
+  EXPECT_EQ(there.length(), 2 * 44100 + 4000 - 1);
+  // The dry copy is the louder one: 1 m against 3.6 m.
+  const float full = static_cast<float>(std::pow(10, -1.0 / 20));
+  EXPECT_NEAR(peak(io::read_audio(close)), full, 1e-3);
+  EXPECT_LT(peak(there), 0.6F * full);
+  EXPECT_GT(peak(there), 0.1F * full);
+  EXPECT_EQ(value(one, "places_simulated"), 1);
+
+  const ToolResult walk =
+      run("auralize",
+          {room_},
+          folder_ / "walk.wav",
+          fast(
+              {dry,
+               "source=[1,1,1.5]",
+               "receiver=[[4,3,1.2],[1,3,1.2]]",
+               "binaural=true",
+               "picture=false"}));
+  const io::Audio walked = io::read_audio(folder_ / "walk.wav");
+  EXPECT_EQ(walked.channels, 2);
+  EXPECT_NEAR(peak(walked), full, 1e-3);
+  EXPECT_EQ(value(walk, "places_simulated"), 13);
+  EXPECT_NEAR(value(walk, "way_m"), 3, 1e-12);
+  EXPECT_TRUE(has(walk.lines.front(), "1.50 m/s")) << walk.lines.front();
+}
+
+TEST_F(RoomsTools, AuralizeNamesMistakesAndLeavesNothing) {
+  io::write_wav(
+      folder_ / "dry.wav", std::vector<float>(800, 0.5F), 1, 16000, io::WavType::kFloat32);
+  io::write_wav(folder_ / "silent.wav", std::vector<float>(800), 1, 16000, io::WavType::kFloat32);
+  const std::vector<std::string> before = tree();
+  const std::string dry = "dry=" + (folder_ / "dry.wav").string();
+  const auto said = [&](const std::vector<std::string>& settings) {
+    return error_of([&] { run("auralize", {room_}, folder_ / "a.wav", fast(settings)); });
+  };
+  const std::string source = "source=[1,1,1.5]";
+  EXPECT_TRUE(has(said({source, "receiver=[4,3,1]"}), "dry=FILE"));
+  EXPECT_TRUE(has(said({dry, "receiver=[4,3,1]"}), "one source=[x,y,z]"));
+  EXPECT_TRUE(has(said({dry, source}), "receiver=[x,y,z]"));
+  EXPECT_TRUE(has(said({dry, source, "receiver=[2.5,1.5,0.4]"}), "is inside \"desk\""));
+  EXPECT_TRUE(
+      has(said({dry, source, "receiver=[[1,1.5,0.4],[4,1.5,0.4]]"}),
+          "the way of the receiver at (2.00, 1.50, 0.40) is inside \"desk\""));
+  EXPECT_TRUE(has(
+      said({"dry=" + (folder_ / "silent.wav").string(), source, "receiver=[4,3,1]"}), "is silent"));
+  EXPECT_TRUE(has(said({dry, source, "receiver=[4,3,1]", "dry_out=b.mp3"}), "must be a .wav file"));
+  EXPECT_TRUE(
+      has(said({dry, source, "receiver=[4,3,1]", "dry_out=" + (folder_ / "a.wav").string()}),
+          "the same file"));
+  EXPECT_TRUE(
+      has(said({dry, source, "receiver=[4,3,1]", "rays=0", "samples=100"}), "nothing of the"));
+  EXPECT_THROW(
+      run("auralize", {room_}, folder_ / "a.wav", fast({dry, source, "receiver=[4,3,1]"}), true),
+      Interrupted);
+  EXPECT_EQ(tree(), before);
+  EXPECT_THROW(
+      run("auralize", {room_}, folder_ / "a.wav", fast({dry, source, "receiver=[2.5,1.5,0.4]"})),
+      DataError);
+}
+
 TEST_F(RoomsTools, RenderWritesTheDepthOfTheRenderer) {
   const ToolResult result =
       run("render",
