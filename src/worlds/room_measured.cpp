@@ -136,7 +136,7 @@ Scene complex_hall(Rng rng) {
   Scene scene;
   Stuff stuff(scene, rng);
   const int floor = stuff("carpet_on_foam");
-  const int wall = stuff("plasterboard");
+  const int wall = stuff("wood_lining");
   const int roof = stuff("perforated_panel");
   const int glass = stuff("glass");
   const int wood = stuff("cabinet");
@@ -197,7 +197,7 @@ Scene scene_of(const std::string& name, const Rng& rng) {
     return shoebox(name, stuff, {"cotton_curtain", "tufted_carpet", "fissured_tile"});
   }
   if (name == "hallway") {
-    return shoebox(name, stuff, {"plasterboard", "thin_carpet", "perforated_panel"});
+    return shoebox(name, stuff, {"plasterboard", "carpet_on_foam", "perforated_panel"});
   }
   Scene scene = shoebox(name, stuff, {"wallpaper_on_plasterboard", "thin_carpet", "fissured_tile"});
   add_classroom_tables(scene, rng.stream("tables"));
