@@ -42,6 +42,13 @@ class WorldRooms : public RirRooms {
     return sets;
   }
 
+  // Numbers stand at the ends of names: "Office_idx_7/R003".
+  Place place(const ReceiverSet& set) const override {
+    const rooms::WorldRoom room = room_of(std::stoll(set.room.substr(set.room.rfind('_') + 1)));
+    const auto receiver = std::stoull(set.name.substr(set.name.rfind('R') + 1)) - 1;
+    return {room.scene, room.receivers.at(receiver)};
+  }
+
   std::string fingerprint() const override {
     return format(
         "{} seed {}: {} + {} + {} rooms of {} x {}, {} rays, depth {} x {}, {} samples",
