@@ -278,6 +278,29 @@ Responses Simulator::respond(
   return made;
 }
 
+std::vector<std::vector<Path>> Simulator::paths(
+    const std::vector<Source>& sources, Vec3 receiver, const SimulateOptions& options) const {
+  check(sources, {receiver}, options);
+  MMI_CHECK(
+      ConfigError,
+      options.image_order >= 0 && options.image_order <= kMaxOrder,
+      "paths with surfaces take an image_order of 0 to {}, not {}",
+      kMaxOrder,
+      options.image_order);
+  const std::shared_ptr<const Tables> tables = tables_for(options);
+  const std::vector<Sequence> sequences =
+      find_sequences(*geometry_, receiver, options.image_order, options.sequence_rays);
+  std::vector<std::vector<Path>> made;
+  for (const Source& source : sources) {
+    made.push_back(specular_paths(*geometry_, sequences, source, receiver, tables->air));
+  }
+  return made;
+}
+
+std::int64_t Simulator::surfaces() const {
+  return static_cast<std::int64_t>(geometry_->normals.size());
+}
+
 std::vector<Responses> Simulator::run(
     const std::vector<Source>& sources,
     const std::vector<Vec3>& receivers,

@@ -1,6 +1,7 @@
 #include "mmi/models/xrir/register.h"
 
 #include "mmi/models/xrir/baseline_task.h"
+#include "mmi/models/xrir/diff_rir_task.h"
 #include "mmi/models/xrir/response_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "models/xrir/acoustic_map.h"
@@ -24,6 +25,12 @@ void register_xrir() {
       "responses by rule, between which the models lie",
       [](const BaselineTaskConfig& config, const Task::BuildArgs& args) {
         return std::make_shared<BaselineTask>(config, args);
+      });
+  Registry<Task>::get().add<DiffRirTaskConfig>(
+      "xrir/diff_rir",
+      "a differentiable renderer fitted to a few responses of one room (baseline)",
+      [](const DiffRirTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<DiffRirTask>(config, args);
       });
   Registry<Task>::get().add<FewShotRirTaskConfig>(
       "xrir/few_shot_rir",

@@ -39,4 +39,10 @@ torch::Tensor draw_references(const ReceiverSet& set, std::int64_t count, Rng& r
   return chosen;
 }
 
+RirRooms::Place RirRooms::place(const ReceiverSet& set) const {
+  throw ConfigError(format(
+      "{}: these rooms do not know their geometry, which a renderer needs; room_world does",
+      set.name));
+}
+
 }  // namespace mmi::models::xrir

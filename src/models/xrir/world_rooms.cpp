@@ -42,6 +42,20 @@ class WorldRooms : public RirRooms {
     return sets;
   }
 
+  // From the names, "Office_idx_7/R003": the seventh office, its third receiver.
+  Place place(const ReceiverSet& set) const override {
+    const std::vector<std::string>& categories = rooms::room_categories();
+    const std::size_t mark = set.room.rfind("_idx_");
+    const auto category =
+        std::find(categories.begin(), categories.end(), set.room.substr(0, mark)) -
+        categories.begin();
+    const auto count = static_cast<std::int64_t>(categories.size());
+    const rooms::WorldRoom room =
+        room_of((std::stoll(set.room.substr(mark + 5)) - 1) * count + category);
+    const auto receiver = std::stoull(set.name.substr(set.name.rfind('R') + 1)) - 1;
+    return {room.scene, room.receivers.at(receiver)};
+  }
+
   std::string fingerprint() const override {
     return format(
         "{} seed {}: {} + {} + {} rooms of {} x {}, {} rays, depth {} x {}, {} samples",

@@ -9,6 +9,7 @@
 #include "mmi/base/api.h"
 #include "mmi/base/registry.h"
 #include "mmi/base/rng.h"
+#include "mmi/worlds/rooms/scene.h"
 
 namespace mmi::models::xrir {
 
@@ -65,6 +66,15 @@ class MMI_API RirRooms {
   virtual Measured measured() const {
     return {};
   }
+
+  /// The room of a set, and where in it the receiver is.
+  struct Place {
+    worlds::rooms::Scene scene;
+    worlds::rooms::Vec3 receiver;
+  };
+
+  /// ConfigError where the geometry is not known.
+  virtual Place place(const ReceiverSet& set) const;
 };
 
 }  // namespace mmi::models::xrir

@@ -93,6 +93,14 @@ class MMI_API Simulator {
       const SimulateOptions& options = {},
       const std::function<void(std::int64_t)>& done = {}) const;
 
+  /// Direct sound and specular reflections alone, for each source, with `surfaces` also in an empty
+  /// shoebox. image_order is 0 to 4; paths that arrive after the response are left out.
+  std::vector<std::vector<Path>> paths(
+      const std::vector<Source>& sources, Vec3 receiver, const SimulateOptions& options = {}) const;
+
+  /// Planes that Path::surfaces names by number.
+  std::int64_t surfaces() const;
+
   const Scene& scene() const {
     return scene_;
   }
