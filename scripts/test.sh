@@ -64,7 +64,8 @@ assert one == two, "a table that was killed and run again differs from one that 
 PYTHON
   $mmi table 3.2 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
   MMI_CACHE="$out/cache" $mmi table 8.1 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
-  ls -l "$out"/results/8.1.{md,csv,json,svg}
+  MMI_CACHE="$out/cache" $mmi table 8.2 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
+  ls -l "$out"/results/8.{1,2}.{md,csv,json,svg}
   $mmi demo --out "$out/demo"
   ls -l "$out"/demo/{bwv772.wav,index.html}
 }

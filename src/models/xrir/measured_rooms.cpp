@@ -48,6 +48,12 @@ class MeasuredRooms : public RirRooms {
     return sets;
   }
 
+  Place place(const ReceiverSet& set) const override {
+    const rooms::MeasuredRoom room =
+        rooms::make_measured_room(set.room, config_.seed, config_.microphones);
+    return {room.scene, room.speaker.position};
+  }
+
   std::string fingerprint() const override {
     return format(
         "{} seed {}: {} trained on {}, 12 + {} microphones, {} rays, depth {} x {}, {} samples",
