@@ -1,6 +1,7 @@
 #include "models/xrir/acoustic_map.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -280,8 +281,9 @@ class AcousticMap : public Tool {
     const Score nearest = score(guessed, truth);
     ToolResult result;
     result.lines = {format(
-        "{} of {}, receiver {} at {}, {} references",
+        "{} of room {} ({}), receiver {} at {}, {} references",
         xrir::name_of(config_.measure),
+        config_.room,
         room.world.name(),
         config_.receiver,
         text_of(room.receiver),
@@ -340,7 +342,8 @@ class AcousticMap : public Tool {
     FloorRow row;
     row.title = format("{} of {}", title_of(config_.measure), room.world.name());
     row.subtitle = format(
-        "sources at z = {:g} m, receiver {} at {}, {} references",
+        "unseen room {}, sources at z = {:g} m, receiver {} at {}, {} references",
+        config_.room,
         config_.height,
         config_.receiver,
         text_of(room.receiver),

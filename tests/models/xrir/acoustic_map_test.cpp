@@ -198,8 +198,8 @@ TEST_F(AcousticMapTool, MistakesAreNamedAndLeaveNothing) {
   has({"receiver=4"}, "receiver=4, but the rooms of this run have receivers 1 to 3");
   has({"references=5"}, "references=5, but the rooms of this run have 4 sources");
   has({"measure=loudness"}, "c50_db");
-  has({"height=30"}, "no point at height 30 m");
-  EXPECT_THROW(run({"step=1.5"}, true), Interrupted);
+  has({"height=30", "references=2"}, "no point at height 30 m");
+  EXPECT_THROW(run({"step=1.5", "references=2"}, true), Interrupted);
   EXPECT_FALSE(fs::exists(folder_));
 
   ToolCall call;
