@@ -1,7 +1,5 @@
 #include "mmi/models/xrir/baseline_task.h"
 
-#include <algorithm>
-
 #include "mmi/base/errors.h"
 #include "mmi/models/xrir/baselines.h"
 #include "mmi/models/xrir/spectrum.h"
@@ -110,9 +108,8 @@ torch::Tensor BaselineTask::predict(
   const auto responses = chosen_rows(set.responses, chosen);
   switch (config_.rule) {
     case BaselineRule::kRandomAcross: {
-      // A split of one room has no other: those that are trained on then.
-      const bool alone = std::ranges::all_of(
-          sets, [&](const ReceiverSet& other) { return other.room == set.room; });
+      // Rooms of which few responses are known are asked about alone: others come from training.
+      const bool alone = set.known.defined();
       return random_responses(
           alone ? rooms_->split("train") : sets, set, seed, [&](const ReceiverSet& other) {
             return !alone || other.room != set.room;

@@ -24,9 +24,10 @@ using Predictor = std::function<torch::Tensor(
     const torch::Tensor& chosen,
     std::uint64_t seed)>;
 
-/// Mean errors of each receiver, or of each unknown source where some are known: edt_s, c50_db, t60_percent and `scored`, the share of targets for
-/// which all three exist. "test" also scores the split "seen", under names with "seen_". Choices of
-/// references are a function of set, source and draw, the same for every predictor.
+/// Mean errors of each receiver, or of each unknown source where some are known: edt_s, c50_db,
+/// t60_percent and `scored`, the share of targets for which all three exist. "test" also scores the
+/// split "seen", under names with "seen_". Choices of references are a function of set, source and
+/// draw, the same for every predictor.
 Task::ItemMetrics score_rooms(
     RirRooms& rooms,
     const std::string& split,
