@@ -11,7 +11,7 @@ from mmi.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 FAST = ["rays=500", "samples=4000", "sequence_rays=2000"]
-TOOLS = ["make", "check", "simulate", "render", "measure", "map", "materials"]
+TOOLS = ["make", "check", "simulate", "render", "measure", "map", "auralize", "materials"]
 Capture = pytest.CaptureFixture[str]
 
 

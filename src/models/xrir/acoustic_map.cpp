@@ -426,7 +426,7 @@ std::shared_ptr<Tool> make_acoustic_map(const AcousticMapConfig& config) {
 void register_acoustic_map() {
   Registry<Tool>::get().add<AcousticMapConfig>(
       "xrir/map",
-      "clarity, reverberation or level over an unseen room: truth, network, nearest neighbour",
+      "clarity, reverberation or level over an unseen room: truth, network, nearest",
       [](const AcousticMapConfig& config, const Tool::BuildArgs&) {
         return make_acoustic_map(config);
       });

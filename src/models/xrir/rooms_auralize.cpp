@@ -27,7 +27,7 @@ class RoomsAuralize : public Tool {
   explicit RoomsAuralize(const RoomsAuralizeConfig& config) : config_(config) {}
 
   std::string usage() const override {
-    return "<scene> --out FILE.wav dry=FILE source=[x,y,z] receiver=[x,y,z]";
+    return "<scene> --out FILE dry=FILE source=[x,y,z] receiver=[…]";
   }
 
   std::string examples() const override {
@@ -276,7 +276,7 @@ const config::Schema& RoomsAuralizeConfig::schema() {
         .field(
             "facing",
             static_cast<std::optional<double> C::*>(&A::facing_deg),
-            "degrees (0: +x, 90: +y); null: along the way, or at the source",
+            "degrees (0: +x, 90: +y); null: ahead, or to the source",
             config::between(-360, 360))
         .field(
             "spacing",

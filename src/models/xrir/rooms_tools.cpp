@@ -42,7 +42,7 @@ void register_rooms_tools() {
       [](const RoomsMapConfig& config, const Tool::BuildArgs&) { return make_rooms_map(config); });
   tools.add<RoomsAuralizeConfig>(
       "rooms/auralize",
-      "a recording as it sounds in a scene, to one microphone or two ears, standing or walking",
+      "a recording as it sounds in a scene, standing or walking, to two ears",
       [](const RoomsAuralizeConfig& config, const Tool::BuildArgs&) {
         return make_rooms_auralize(config);
       });
