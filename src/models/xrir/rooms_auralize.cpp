@@ -27,7 +27,7 @@ class RoomsAuralize : public Tool {
   explicit RoomsAuralize(const RoomsAuralizeConfig& config) : config_(config) {}
 
   std::string usage() const override {
-    return "<scene> --out FILE dry=FILE source=[x,y,z] receiver=[…]";
+    return "<scene> --out FILE dry=FILE source=[…] receiver=[…]";
   }
 
   std::string examples() const override {
