@@ -68,7 +68,6 @@ Scene shoebox(const std::string& name, Rng rng, std::array<const char*, 3> surfa
   const auto [x, y, z] = haa_room(name).size;
   Scene scene;
   Stuff stuff(scene, rng);
-  std::vector<Material> materials;
   const RoomSurfaces indices{stuff(surfaces[0]), stuff(surfaces[1]), stuff(surfaces[2])};
   return Scene::extrude({{0, 0}, {x, 0}, {x, y}, {0, y}}, z, scene.materials, indices);
 }
