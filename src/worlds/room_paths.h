@@ -16,6 +16,8 @@ inline constexpr int kMaxOrder = 4;
 /// sqrt(exp(-m d)) in steps, for each band.
 class AirTable {
  public:
+  static constexpr double kStepsPerMetre = 10;
+
   AirTable(double longest_m, bool air);
 
   double longest_m() const {
@@ -28,8 +30,11 @@ class AirTable {
     return values_[step] + part * (values_[step + 1] - values_[step]);
   }
 
+  const std::vector<F8>& values() const {
+    return values_;
+  }
+
  private:
-  static constexpr double kStepsPerMetre = 10;
   double longest_m_;
   std::vector<F8> values_;
 };

@@ -33,11 +33,6 @@ std::vector<float> make_taps(int phases, int taps) {
   return made;
 }
 
-const std::vector<float>& shared_taps(int phases, int taps) {
-  static const std::vector<float> made = make_taps(phases, taps);
-  return made;
-}
-
 std::complex<double> high_pass(double frequency_hz, double corner_hz) {
   if (corner_hz <= 0) {
     return 1;
@@ -60,7 +55,12 @@ PulseTrain::PulseTrain(std::int64_t samples, double samples_per_metre)
     : samples_(samples),
       samples_per_metre_(samples_per_metre),
       bands_(static_cast<std::size_t>(samples + kTaps)),
-      taps_(shared_taps(kPhases, kTaps)) {}
+      taps_(taps()) {}
+
+const std::vector<float>& PulseTrain::taps() {
+  static const std::vector<float> made = make_taps(kPhases, kTaps);
+  return made;
+}
 
 void PulseTrain::clear() {
   std::fill(bands_.begin(), bands_.end(), F8{});

@@ -14,6 +14,7 @@ namespace mmi::worlds::rooms {
 class PulseTrain {
  public:
   static constexpr int kTaps = 32;
+  static constexpr int kPhases = 256;
 
   PulseTrain(std::int64_t samples, double samples_per_metre);
 
@@ -50,9 +51,10 @@ class PulseTrain {
     return bands_;
   }
 
- private:
-  static constexpr int kPhases = 256;
+  /// (kPhases + 1, kTaps): the sinc shifted by phases of a sample.
+  static const std::vector<float>& taps();
 
+ private:
   std::int64_t samples_;
   double samples_per_metre_;
   std::vector<F8> bands_;
