@@ -257,7 +257,12 @@ RowResult score_row(
       run->task->restore(config.calibration);
     }
     const torch::NoGradGuard no_grad;
-    add_scores(table.config, run->task->evaluate_items(table.config.split), row);
+    // What learns nothing and stands on nothing learned scores the same with every seed.
+    const bool learned = !run->info.path.empty() || !job.stage->parents.empty();
+    const auto scores = run->task->evaluate_items(table.config.split);
+    for (int i = 0; i < (learned ? 1 : options.seeds); ++i) {
+      add_scores(table.config, scores, row);
+    }
     if (seed == 1 && !options.samples.empty()) {
       std::string name = config.name;
       std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
@@ -267,6 +272,9 @@ RowResult score_row(
       row.runs.push_back(run->info.path);
     }
     row.seconds += run->info.seconds;
+    if (!learned) {
+      break;
+    }
   }
   for (const auto& [metric, scores] : row.items) {
     const metrics::Interval interval =

@@ -34,6 +34,22 @@ orderings:
   - {metric: error, better: second, worse: first}
 )";
 
+/// Learns nothing, and counts how often it is scored.
+class RuleTask : public ToyTask {
+ public:
+  using ToyTask::ToyTask;
+  static inline int scored = 0;
+
+  std::vector<Phase> phases() const override {
+    return {};
+  }
+
+  Metrics evaluate(const std::string& split) override {
+    ++scored;
+    return {{"error", 0.75}};
+  }
+};
+
 class TableTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -41,6 +57,10 @@ class TableTest : public testing::Test {
       Registry<Task>::get().add<ToyConfig>(
           "toy/two_phases", "", [](const ToyConfig& config, const Task::BuildArgs& args) {
             return std::make_shared<ToyTask>(config, args);
+          });
+      Registry<Task>::get().add<ToyConfig>(
+          "toy/rule", "", [](const ToyConfig& config, const Task::BuildArgs& args) {
+            return std::make_shared<RuleTask>(config, args);
           });
       return true;
     }();
@@ -114,6 +134,20 @@ TEST_F(TableTest, TrainsWhatIsMissingAndJudgesTheClaims) {
     EXPECT_TRUE(before.contains(fs::last_write_time(info.path / "run.json")));
   }
   EXPECT_EQ(again.rows[1].items, result.rows[1].items);
+}
+
+TEST_F(TableTest, WhatLearnsNothingIsScoredOnce) {
+  std::ofstream(root_ / "rule.yaml") << "task: {name: toy/rule}\npresets: {smoke: {}}\n";
+  std::string text = kTable;
+  text.insert(text.find("  - {name: others"), "  - {name: rule, config: ../rule.yaml}\n");
+  write(text);
+  Store store(root_ / "runs");
+  RuleTask::scored = 0;
+  options_.rows = {"first", "rule"};
+  const TableResult result = make_table(table(), store, options_);
+  EXPECT_EQ(RuleTask::scored, 1);
+  EXPECT_EQ(result.rows[2].items.at("error"), (metrics::ItemScores{{0.75, 0.75}}));
+  EXPECT_NE(result.orderings[0].verdict, "");
 }
 
 TEST_F(TableTest, SeveralProcessesGiveTheSameTable) {
