@@ -2,12 +2,14 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import mmi
+import numpy as np
 import pytest
 import torch
 from mmi.convert import convert
@@ -128,3 +130,65 @@ def test_published_weights_and_split_are_scored(tmp_path: Path) -> None:
     trained = run.model.state_dict()
     for name, tensor in mmi.load_tensors(Path(weights)):
         assert torch.equal(trained[name], tensor), name
+
+
+def write_haa(root: Path) -> None:
+    """The four rooms in the layout of Hearing Anything Anywhere; RIRs are pulses with noise."""
+    rng = np.random.default_rng(1)
+    time = np.arange(4000) / 48000
+    sizes = {"classroom": 630, "dampened": 276, "hallway": 576, "complex": 408}
+    for room, count in sizes.items():
+        decay = 10 ** (-30 * time / rng.uniform(0.1, 0.2, (count, 1)) / 20)
+        rirs = 0.1 * decay * rng.standard_normal((count, len(time)))
+        rirs[:, 100] = 1
+        folder = root / f"{room}Base"
+        folder.mkdir(parents=True)
+        np.save(folder / "RIRs.npy", rirs.astype(np.float32))
+        np.save(folder / "xyzs.npy", rng.uniform(0.3, 1.2, (count, 3)))
+
+
+def test_published_weights_are_scored_and_tuned_in_measured_rooms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of the README, on made-up rooms and a small network."""
+    monkeypatch.chdir(tmp_path)
+    write_haa(tmp_path / "HAA")
+    torch.save(published("xrir_small"), "xRIR_unseen.pth")
+    run_mmi("convert", "xRIR_unseen.pth")
+    vit = [f"task.model.vit.{name}={value}" for name, value in SMALL["vit"].items()]
+    haa = ["task.rooms.name=haa", "task.rooms.root=HAA", "task.references=1", *vit]
+    here = ["preset=paper", "threads=1", *haa, "task.rooms.room=dampened", "task.draws=1"]
+    weights = ["init.file=xRIR_unseen.safetensors", "train.max_steps=0"]
+    configs = str(ROOT / "configs/xrir")
+    plain = run_mmi("train", f"{configs}/xrir.yaml", *here, *weights).strip()
+    once = ["train.max_steps=1", "train.eval_every=1"]
+    deep = f"'needs.pretrained.overrides=[{', '.join([*haa, *weights])}]'"
+    three = f"needs.pretrained.overrides=[{', '.join([*haa, *once, deep])}]"
+    tuned = run_mmi("train", f"{configs}/finetune.yaml", *here, *once, three).strip()
+    before, after = mmi.load(plain), mmi.load(tuned)
+    for run in (before, after):
+        assert run.evaluate("test")["edt_s"] > 0
+    for name, tensor in mmi.load_tensors(Path("xRIR_unseen.safetensors")):
+        assert torch.equal(before.model.state_dict()[name], tensor), name
+    moved = [
+        name
+        for name, tensor in before.model.named_parameters()
+        if not torch.equal(tensor, after.model.state_dict()[name])
+    ]
+    assert len(moved) > 50
+
+
+def test_rows_of_table_8_2_read_the_folder(tmp_path: Path) -> None:
+    rows = (ROOT / "configs/xrir/tables/8.2.yaml").read_text().split("  - name:")[1:]
+    assert all("task.rooms.name=haa" in row and "task.rooms.root={data}" in row for row in rows)
+    write_haa(tmp_path / "HAA")
+    names = "hallway: Random Across,dampened: Nearest Neighbour K=8,complex: Linear Interpolation"
+    run_mmi(
+        "table",
+        "8.2",
+        *("--data", str(tmp_path / "HAA"), "--preset", "smoke", "--seeds", "1"),
+        *("--rows", names + " K=8", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)),
+    )
+    written = (tmp_path / "8.2.md").read_text()
+    for name in names.split(","):
+        assert re.search(rf"\| {name}.* \| run \| \**\d", written), written

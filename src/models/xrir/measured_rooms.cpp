@@ -1,11 +1,5 @@
 #include "models/xrir/measured_rooms.h"
 
-#include <map>
-
-#include "mmi/base/errors.h"
-#include "mmi/base/progress.h"
-#include "mmi/data/formats/haa.h"
-#include "mmi/models/xrir/rir_rooms.h"
 #include "mmi/worlds/rooms/depth.h"
 #include "mmi/worlds/rooms/measured.h"
 #include "models/xrir/room_cache.h"
@@ -15,38 +9,13 @@ namespace {
 
 namespace rooms = worlds::rooms;
 
-/// Four simulated rooms like those of Hearing Anything Anywhere. Roles are swapped as there: the
-/// loudspeaker is xRIR's receiver, the microphones are its sources. "test": one room with all its
-/// microphones, of which twelve are known; "train" and "valid": known ones alone.
-class MeasuredRooms : public RirRooms {
+/// Four simulated rooms like those of Hearing Anything Anywhere.
+class MeasuredRooms : public KnownRooms {
  public:
   MeasuredRooms(const MeasuredRoomsConfig& config, const BuildArgs& args)
-      : config_(config), args_(args), cache_(rooms_cache(config.cache)) {
-    data::formats::haa_room(config.room);
-  }
-
-  const ReceiverSets& split(const std::string& name) override {
-    static const ReceiverSets kNone;
-    if (name == "seen") {
-      return kNone;
-    }
-    const bool test = name == "test";
-    MMI_CHECK(
-        DataError,
-        test || name == "train" || name == "valid",
-        "measured rooms have no split \"{}\"; they have train, valid, test",
-        name);
-    ReceiverSets& sets = test ? test_ : train_;
-    if (sets.empty()) {
-      const std::vector<std::string> names = test ? std::vector{config_.room} : training_rooms();
-      Progress bar("simulating measured rooms", static_cast<std::int64_t>(names.size()));
-      for (const std::string& room : names) {
-        sets.push_back(make_set(room, test));
-        bar.advance();
-      }
-    }
-    return sets;
-  }
+      : KnownRooms(config.room, config.train_on, args, "simulating measured rooms"),
+        config_(config),
+        cache_(rooms_cache(config.cache)) {}
 
   Place place(const ReceiverSet& set) const override {
     const rooms::MeasuredRoom room =
@@ -60,7 +29,7 @@ class MeasuredRooms : public RirRooms {
         rooms::measured_version(),
         config_.seed,
         config_.room,
-        config_.train_on == TrainOn::kRoom ? "itself" : "three",
+        trained_on(),
         config_.microphones,
         config_.rays,
         args_.height,
@@ -68,32 +37,8 @@ class MeasuredRooms : public RirRooms {
         args_.samples);
   }
 
-  /// Of the published script for these rooms: whole responses, -5 to -35 dB.
-  Measured measured() const override {
-    return {args_.samples, 30};
-  }
-
- private:
-  std::vector<std::string> training_rooms() const {
-    if (config_.train_on == TrainOn::kRoom) {
-      return {config_.room};
-    }
-    return {"classroom", "hallway", "complex"};
-  }
-
-  std::filesystem::path file_of(const std::string& room) const {
-    return cache_ / "rooms" /
-           format(
-               "{}-{}-{}-{}-{}",
-               rooms::measured_version(),
-               config_.seed,
-               config_.microphones,
-               config_.rays,
-               args_.samples) /
-           (room + ".safetensors");
-  }
-
-  ReceiverSet make_set(const std::string& name, bool all) const {
+ protected:
+  ReceiverSet load(const std::string& name) const override {
     const rooms::MeasuredRoom room =
         rooms::make_measured_room(name, config_.seed, config_.microphones);
     const auto count = static_cast<std::int64_t>(room.microphones.size());
@@ -115,21 +60,25 @@ class MeasuredRooms : public RirRooms {
       const rooms::Vec3 way = room.microphones[static_cast<std::size_t>(m)] - room.speaker.position;
       set.sources[m] = torch::tensor({way.x, way.y, way.z}).to(torch::kFloat32);
     }
-    const auto known = torch::tensor(room.known);
-    if (all) {
-      set.known = torch::zeros({count}, torch::kBool).index_fill_(0, known, true);
-    } else {
-      set.sources = set.sources.index_select(0, known);
-      set.responses = set.responses.index_select(0, known);
-    }
+    set.known = torch::zeros({count}, torch::kBool).index_fill_(0, torch::tensor(room.known), true);
     return set;
   }
 
+ private:
+  std::filesystem::path file_of(const std::string& room) const {
+    return cache_ / "rooms" /
+           format(
+               "{}-{}-{}-{}-{}",
+               rooms::measured_version(),
+               config_.seed,
+               config_.microphones,
+               config_.rays,
+               args_.samples) /
+           (room + ".safetensors");
+  }
+
   MeasuredRoomsConfig config_;
-  BuildArgs args_;
   std::filesystem::path cache_;
-  ReceiverSets train_;
-  ReceiverSets test_;
 };
 
 }  // namespace

@@ -1,18 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include "mmi/base/config.h"
+#include "models/xrir/known_rooms.h"
 
 namespace mmi::models::xrir {
-
-enum class TrainOn {
-  kRoom,   ///< the room that is asked about
-  kThree,  ///< all but the dampened one, as published
-};
 
 struct MeasuredRoomsConfig {
   std::string room = "classroom";
@@ -28,11 +22,3 @@ struct MeasuredRoomsConfig {
 void register_measured_rooms();
 
 }  // namespace mmi::models::xrir
-
-template <>
-struct mmi::config::EnumNames<mmi::models::xrir::TrainOn> {
-  static constexpr std::array<std::pair<const char*, mmi::models::xrir::TrainOn>, 2> names{{
-      {"room", mmi::models::xrir::TrainOn::kRoom},
-      {"three", mmi::models::xrir::TrainOn::kThree},
-  }};
-};

@@ -6,6 +6,7 @@
 #include "mmi/models/xrir/rir_rooms.h"
 #include "models/xrir/acoustic_map.h"
 #include "models/xrir/folder_rooms.h"
+#include "models/xrir/haa_rooms.h"
 #include "models/xrir/measured_rooms.h"
 #include "models/xrir/rooms_tools.h"
 #include "models/xrir/world_rooms.h"
@@ -16,6 +17,7 @@ namespace mmi::models::xrir {
 
 void register_xrir() {
   register_folder_rooms();
+  register_haa_rooms();
   register_measured_rooms();
   register_world_rooms();
   register_rooms_tools();
