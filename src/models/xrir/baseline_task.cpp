@@ -132,6 +132,8 @@ torch::Tensor BaselineTask::predict(
           seed);
     case BaselineRule::kOracle:
       return to_waveform(to_log(magnitudes(set.responses)), seed);
+    case BaselineRule::kSimulatedAgain:
+      return rooms_->simulate_again(set, seed);
     case BaselineRule::kPretrained:
       return to_waveform(pretrained_->predict(set, chosen), seed);
   }

@@ -45,4 +45,10 @@ RirRooms::Place RirRooms::place(const ReceiverSet& set) const {
       set.name));
 }
 
+torch::Tensor RirRooms::simulate_again(const ReceiverSet& set, std::uint64_t) const {
+  throw ConfigError(format(
+      "{}: these responses cannot be simulated again; those of room_world and one_room can",
+      set.name));
+}
+
 }  // namespace mmi::models::xrir

@@ -1,7 +1,5 @@
 #include "models/xrir/world_rooms.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -9,8 +7,8 @@
 #include "mmi/base/errors.h"
 #include "mmi/base/progress.h"
 #include "mmi/worlds/rooms/depth.h"
-#include "mmi/worlds/rooms/export.h"
 #include "models/xrir/room_cache.h"
+#include "models/xrir/world_simulation.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -27,7 +25,9 @@ const std::map<std::string, std::int64_t>& first_numbers() {
 class WorldRooms : public RirRooms {
  public:
   WorldRooms(const WorldRoomsConfig& config, const BuildArgs& args)
-      : config_(config), args_(args), cache_(rooms_cache(config.cache)) {}
+      : config_(config),
+        args_(args),
+        simulation_{config.seed, config.rays, args.samples, rooms_cache(config.cache)} {}
 
   const ReceiverSets& split(const std::string& name) override {
     MMI_CHECK(
@@ -42,18 +42,14 @@ class WorldRooms : public RirRooms {
     return sets;
   }
 
-  // From the names, "Office_idx_7/R003": the seventh office, its third receiver.
   Place place(const ReceiverSet& set) const override {
-    const std::vector<std::string>& categories = rooms::room_categories();
-    const std::size_t mark = set.room.rfind("_idx_");
-    const auto category =
-        std::find(categories.begin(), categories.end(), set.room.substr(0, mark)) -
-        categories.begin();
-    const auto count = static_cast<std::int64_t>(categories.size());
-    const rooms::WorldRoom room =
-        room_of((std::stoll(set.room.substr(mark + 5)) - 1) * count + category);
-    const auto receiver = std::stoull(set.name.substr(set.name.rfind('R') + 1)) - 1;
-    return {room.scene, room.receivers.at(receiver)};
+    const rooms::WorldRoom room = room_of(set);
+    return {room.scene, room.receivers.at(receiver_index(set.name))};
+  }
+
+  torch::Tensor simulate_again(const ReceiverSet& set, std::uint64_t seed) const override {
+    const rooms::WorldRoom room = room_of(set);
+    return simulation_.again(room, room.receivers.at(receiver_index(set.name)), seed);
   }
 
   std::string fingerprint() const override {
@@ -93,36 +89,15 @@ class WorldRooms : public RirRooms {
     return rooms::make_room(config_.seed, number, config_.sources, config_.receivers);
   }
 
-  torch::Tensor simulate(const rooms::WorldRoom& room) const {
-    rooms::SimulateOptions options;
-    options.rays = static_cast<int>(config_.rays);
-    options.samples = args_.samples;
-    const rooms::RoomResponses made = rooms::simulate_room(room, options);
-    return torch::from_blob(
-               const_cast<float*>(made.waveforms.data()),
-               {made.receivers, made.sources, made.samples},
-               torch::kFloat32)
-        .clone();
-  }
-
-  std::filesystem::path file_of(std::int64_t number) const {
-    return cache_ / "rooms" /
-           format(
-               "{}-{}-{}x{}-{}-{}",
-               rooms::world_version(),
-               config_.seed,
-               config_.receivers,
-               config_.sources,
-               config_.rays,
-               args_.samples) /
-           format("{:06d}.safetensors", number);
-  }
-
-  // (R,S,N) of a room, from the cache or simulated; undefined when another process has it in work
-  // and `wait` is false.
-  torch::Tensor responses_of(const rooms::WorldRoom& room, std::int64_t number, bool wait) const {
-    return cached_responses(
-        cache_.empty() ? cache_ : file_of(number), wait, [&] { return simulate(room); });
+  // By the name, "Office_idx_7": the seventh office.
+  rooms::WorldRoom room_of(const ReceiverSet& set) const {
+    const std::vector<std::string>& categories = rooms::room_categories();
+    const std::size_t mark = set.room.rfind("_idx_");
+    const auto category =
+        std::find(categories.begin(), categories.end(), set.room.substr(0, mark)) -
+        categories.begin();
+    const auto count = static_cast<std::int64_t>(categories.size());
+    return room_of((std::stoll(set.room.substr(mark + 5)) - 1) * count + category);
   }
 
   void add(
@@ -134,16 +109,11 @@ class WorldRooms : public RirRooms {
     const auto [first, last] = receivers_of(split);
     for (std::int64_t r = first; r < last; ++r) {
       const rooms::Vec3 receiver = room.receivers[static_cast<std::size_t>(r)];
-      auto sources = torch::empty({config_.sources, 3});
-      for (std::int64_t s = 0; s < config_.sources; ++s) {
-        const rooms::Vec3 way = room.sources[static_cast<std::size_t>(s)] - receiver;
-        sources[s] = torch::tensor({way.x, way.y, way.z}).to(torch::kFloat32);
-      }
       sets.push_back(
           {room.name(),
            format("{}/R{:03d}", room.name(), r + 1),
            renderer.depth(receiver, args_.height, args_.width),
-           sources,
+           relative_sources(room, receiver),
            split == "seen" ? responses[r].clone() : responses[r]});
     }
   }
@@ -161,7 +131,7 @@ class WorldRooms : public RirRooms {
           continue;
         }
         const rooms::WorldRoom room = room_of(first + i);
-        const torch::Tensor responses = responses_of(room, first + i, wait);
+        const torch::Tensor responses = simulation_.responses(room, first + i, wait);
         if (responses.defined()) {
           add(room, responses, split, part);
           bar.advance();
@@ -177,7 +147,7 @@ class WorldRooms : public RirRooms {
 
   WorldRoomsConfig config_;
   BuildArgs args_;
-  std::filesystem::path cache_;
+  WorldSimulation simulation_;
   std::map<std::string, ReceiverSets> loaded_;
 };
 

@@ -49,6 +49,11 @@ TEST(BaselineTask, TheTruthIsBestAndAnotherRoomWorst) {
   }
   EXPECT_LT(oracle.at("t60_percent"), 2);
   EXPECT_EQ(oracle.at("scored"), 1);
+  // What the rays leave to chance, of which a thousand leave much.
+  const auto again = scores(BaselineRule::kSimulatedAgain);
+  EXPECT_LT(again.at("edt_s"), nearest.at("edt_s"));
+  EXPECT_LT(again.at("c50_db"), nearest.at("c50_db"));
+  EXPECT_GT(again.at("c50_db"), 0);
 }
 
 TEST(BaselineTask, EveryRuleGivesAScore) {

@@ -94,6 +94,29 @@ TEST_F(RirRoomsTest, TheCacheHoldsWhatWasSimulated) {
   EXPECT_TRUE(torch::equal(world("none")->split("test").front().responses, made));
 }
 
+// 1 where two sets of responses (S,N) are one but for a factor.
+double likeness(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a * b).sum() / (a.norm() * b.norm())).item<double>();
+}
+
+TEST_F(RirRoomsTest, ResponsesCanBeSimulatedAgain) {
+  const auto rooms = world("none");
+  for (const char* split : {"test", "seen"}) {
+    const ReceiverSet& set = rooms->split(split).back();
+    EXPECT_NEAR(likeness(rooms->simulate_again(set, 1), set.responses), 1, 1e-6) << "the same seed";
+    const auto other = rooms->simulate_again(set, 2);
+    EXPECT_EQ(other.sizes(), set.responses.sizes());
+    EXPECT_LT(likeness(other, set.responses), 0.999);
+    EXPECT_GT(likeness(other, set.responses), 0.3) << "the specular reflections are the same";
+  }
+  MeasuredRoomsConfig measured;
+  measured.microphones = 1;
+  measured.rays = 0;
+  measured.cache = "none";
+  const auto others = make("measured_rooms", std::make_shared<MeasuredRoomsConfig>(measured));
+  EXPECT_THROW(others->simulate_again(others->split("test").front(), 2), ConfigError);
+}
+
 TEST_F(RirRoomsTest, MeasuredRoomsTrainOnTwelveResponsesAndScoreTheOthers) {
   MeasuredRoomsConfig config;
   config.room = "hallway";

@@ -23,6 +23,7 @@ enum class BaselineRule {
   kLogWeighted,     ///< aligned log spectrograms weighted by 1 / distance
   kLogMean,         ///< their plain mean: xRIR with uniform weights
   kOracle,          ///< the true magnitudes: what Griffin-Lim costs
+  kSimulatedAgain,  ///< the same place with other random numbers: how exact the truth itself is
   kPretrained,      ///< xRIR as its parent "pretrained" was trained, on other rooms
 };
 
@@ -70,7 +71,7 @@ class MMI_API BaselineTask : public Task {
 template <>
 struct mmi::config::EnumNames<mmi::models::xrir::BaselineRule> {
   using Rule = mmi::models::xrir::BaselineRule;
-  static constexpr std::array<std::pair<const char*, Rule>, 9> names{{
+  static constexpr std::array<std::pair<const char*, Rule>, 10> names{{
       {"random_across", Rule::kRandomAcross},
       {"random_same", Rule::kRandomSame},
       {"nearest", Rule::kNearest},
@@ -79,6 +80,7 @@ struct mmi::config::EnumNames<mmi::models::xrir::BaselineRule> {
       {"log_weighted", Rule::kLogWeighted},
       {"log_mean", Rule::kLogMean},
       {"oracle", Rule::kOracle},
+      {"simulated_again", Rule::kSimulatedAgain},
       {"pretrained", Rule::kPretrained},
   }};
 };

@@ -75,6 +75,10 @@ class MMI_API RirRooms {
 
   /// ConfigError where the geometry is not known.
   virtual Place place(const ReceiverSet& set) const;
+
+  /// (S,N): the responses of a set simulated once more, with random numbers of `seed`, up to a
+  /// factor. ConfigError for rooms that are not simulated.
+  virtual torch::Tensor simulate_again(const ReceiverSet& set, std::uint64_t seed) const;
 };
 
 }  // namespace mmi::models::xrir
