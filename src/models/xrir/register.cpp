@@ -8,6 +8,7 @@
 #include "models/xrir/folder_rooms.h"
 #include "models/xrir/haa_rooms.h"
 #include "models/xrir/measured_rooms.h"
+#include "models/xrir/one_room.h"
 #include "models/xrir/rooms_tools.h"
 #include "models/xrir/world_rooms.h"
 
@@ -19,6 +20,7 @@ void register_xrir() {
   register_folder_rooms();
   register_haa_rooms();
   register_measured_rooms();
+  register_one_room();
   register_world_rooms();
   register_rooms_tools();
   register_acoustic_map();

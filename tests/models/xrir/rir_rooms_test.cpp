@@ -10,6 +10,7 @@
 #include "mmi/worlds/rooms/export.h"
 #include "models/xrir/folder_rooms.h"
 #include "models/xrir/measured_rooms.h"
+#include "models/xrir/one_room.h"
 #include "models/xrir/world_rooms.h"
 #include "registered.h"
 
@@ -115,6 +116,44 @@ TEST_F(RirRoomsTest, ResponsesCanBeSimulatedAgain) {
   measured.cache = "none";
   const auto others = make("measured_rooms", std::make_shared<MeasuredRoomsConfig>(measured));
   EXPECT_THROW(others->simulate_again(others->split("test").front(), 2), ConfigError);
+}
+
+TEST_F(RirRoomsTest, OneRoomHoldsAFifthOfItsPairsBack) {
+  OneRoomConfig config;
+  config.receivers = 4;
+  config.sources = 5;
+  config.rays = 100;
+  config.cache = root_.string();
+  const auto one_room = [&] { return make("one_room", std::make_shared<OneRoomConfig>(config)); };
+  const auto rooms = one_room();
+  ASSERT_EQ(rooms->split("test").size(), 4U);
+  ASSERT_EQ(rooms->split("train").size(), 4U);
+  EXPECT_TRUE(rooms->split("seen").empty());
+  EXPECT_THROW(rooms->split("training"), DataError);
+  std::set<std::int64_t> held;
+  for (std::size_t r = 0; r < 4; ++r) {
+    const ReceiverSet& test = rooms->split("test")[r];
+    const ReceiverSet& train = rooms->split("train")[r];
+    EXPECT_EQ(test.sources.size(0), 5);
+    EXPECT_EQ(known_sources(test).size(), 4U);
+    held.insert(test.known.logical_not().nonzero().item<std::int64_t>());
+    EXPECT_FALSE(train.known.defined());
+    EXPECT_TRUE(torch::equal(train.responses, test.responses.index({test.known})));
+    EXPECT_TRUE(torch::equal(train.sources, test.sources.index({test.known})));
+    EXPECT_NEAR(likeness(rooms->simulate_again(train, 1), train.responses), 1, 1e-6);
+    const RirRooms::Place place = rooms->place(test);
+    EXPECT_TRUE(place.scene.contains(place.receiver));
+  }
+  EXPECT_GT(held.size(), 1U) << "other sources at other receivers";
+  EXPECT_EQ(rooms->split("test").front().room, world("none")->split("test").front().room);
+
+  EXPECT_TRUE(
+      torch::equal(one_room()->split("test").back().known, rooms->split("test").back().known));
+  config.known = 0.2;
+  EXPECT_NE(one_room()->fingerprint(), rooms->fingerprint());
+  EXPECT_EQ(one_room()->split("train").front().sources.size(0), 2) << "one has another to refer to";
+  config.room = 1;
+  EXPECT_NE(one_room()->split("test").front().room, rooms->split("test").front().room);
 }
 
 TEST_F(RirRoomsTest, MeasuredRoomsTrainOnTwelveResponsesAndScoreTheOthers) {
