@@ -2,6 +2,7 @@
 
 #include "mmi/models/xrir/baseline_task.h"
 #include "mmi/models/xrir/diff_rir_task.h"
+#include "mmi/models/xrir/inras_task.h"
 #include "mmi/models/xrir/response_task.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "models/xrir/acoustic_map.h"
@@ -41,6 +42,12 @@ void register_xrir() {
       "the same by a transformer that reads what the references sound like (baseline)",
       [](const FewShotRirTaskConfig& config, const Task::BuildArgs& args) {
         return std::make_shared<FewShotRirTask>(config, args);
+      });
+  Registry<Task>::get().add<InrasTaskConfig>(
+      "xrir/inras",
+      "one room as a network, which hears no reference (baseline)",
+      [](const InrasTaskConfig& config, const Task::BuildArgs& args) {
+        return std::make_shared<InrasTask>(config, args);
       });
   Registry<Task>::get().add<XRirTaskConfig>(
       "xrir/xrir",

@@ -172,23 +172,11 @@ torch::Tensor ResponseTask<Model>::forward(const TensorDict& batch, std::int64_t
 }
 
 template <class Model>
-Loss ResponseTask<Model>::losses(
-    const torch::Tensor& predicted, const torch::Tensor& responses) const {
-  const auto truth = magnitudes(responses.to(predicted.device()));
-  const auto spectrum = spectrum_loss(predicted, truth);
-  const auto decay = decay_loss(predicted, truth);
-  Loss loss;
-  loss.total = spectrum + config_.decay_weight * decay;
-  loss.parts = {{"spectrum", spectrum.detach()}, {"decay_db", decay.detach()}};
-  return loss;
-}
-
-template <class Model>
 Loss ResponseTask<Model>::loss(
     const std::string& phase, const TensorDict& batch, StepContext& context) {
   const std::int64_t references =
       config_.random_references ? 1 + context.rng.integer(config_.references) : config_.references;
-  return losses(forward(batch, references), batch.tensor("responses"));
+  return response_loss(forward(batch, references), batch.tensor("responses"), config_.decay_weight);
 }
 
 template <class Model>

@@ -6,6 +6,8 @@
 #include "mmi/base/hash.h"
 #include "mmi/base/progress.h"
 #include "mmi/models/xrir/baselines.h"
+#include "mmi/models/xrir/losses.h"
+#include "mmi/models/xrir/spectrum.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -52,6 +54,17 @@ struct Sums {
 };
 
 }  // namespace
+
+Loss response_loss(
+    const torch::Tensor& predicted, const torch::Tensor& responses, double decay_weight) {
+  const auto truth = magnitudes(responses.to(predicted.device()));
+  const auto spectrum = spectrum_loss(predicted, truth);
+  const auto decay = decay_loss(predicted, truth);
+  Loss loss;
+  loss.total = spectrum + decay_weight * decay;
+  loss.parts = {{"spectrum", spectrum.detach()}, {"decay_db", decay.detach()}};
+  return loss;
+}
 
 Task::ItemMetrics score_rooms(
     RirRooms& rooms,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "mmi/base/api.h"
 #include "mmi/models/xrir/rir_rooms.h"
 #include "mmi/task/task.h"
 
@@ -15,6 +16,11 @@ struct ScoreOptions {
   std::int64_t references = 8;
   std::int64_t draws = 5;
 };
+
+/// spectrum_loss plus `decay_weight` times decay_loss of log spectrograms (...,63,T) against
+/// responses (...,N), with "spectrum" and "decay_db" as its parts.
+MMI_API Loss
+response_loss(const torch::Tensor& predicted, const torch::Tensor& responses, double decay_weight);
 
 /// Responses (S, M) predicted for all sources of one of the sets from the chosen ones (S,K); `seed`
 /// is a function of set and draw.

@@ -78,7 +78,6 @@ class ResponseTask : public Task {
 
  private:
   torch::Tensor forward(const TensorDict& batch, std::int64_t references);
-  Loss losses(const torch::Tensor& predicted, const torch::Tensor& responses) const;
 
   ResponseTaskConfig<Model> config_;
   BuildArgs args_;
