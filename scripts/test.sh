@@ -65,7 +65,8 @@ PYTHON
   $mmi table 3.2 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
   MMI_CACHE="$out/cache" $mmi table 8.1 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
   MMI_CACHE="$out/cache" $mmi table 8.2 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
-  ls -l "$out"/results/8.{1,2}.{md,csv,json,svg}
+  MMI_CACHE="$out/cache" $mmi table configs/xrir/tables/single_room.yaml --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
+  ls -l "$out"/results/{8.1,8.2,xrir-single-room}.{md,csv,json,svg}
   $mmi demo --out "$out/demo"
   ls -l "$out"/demo/{bwv772.wav,index.html}
 }
