@@ -32,5 +32,6 @@ void bind_runs(py::module_& m);
 void bind_music(py::module_& m);
 void bind_dsp(py::module_& m);
 void bind_rooms(py::module_& m);
+void bind_codecs(py::module_& m);
 
 }  // namespace mmi::python

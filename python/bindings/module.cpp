@@ -131,4 +131,5 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_music(m);
   mmi::python::bind_dsp(m);
   mmi::python::bind_rooms(m);
+  mmi::python::bind_codecs(m);
 }

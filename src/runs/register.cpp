@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "mmi/codecs/codec.h"
 #include "mmi/data/manifest.h"
 #include "mmi/encoders/encoder.h"
 #include "mmi/heads/head.h"
@@ -16,6 +17,7 @@ void register_all() {
   std::call_once(once, [] {
     data::register_datasets();
     encoders::register_encoders();
+    codecs::register_codecs();
     heads::register_heads();
     metrics::register_metrics();
     models::audeo::register_audeo();

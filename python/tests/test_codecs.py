@@ -1,0 +1,237 @@
+"""Codecs against transformers: files that it saves, random weights."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import mmi
+import pytest
+import torch
+from mmi import codecs
+from torch import Tensor
+
+transformers = pytest.importorskip("transformers")
+
+ENCODEC = {
+    "encodec_24khz": {},
+    "encodec_48khz": {
+        "sampling_rate": 48000,
+        "audio_channels": 2,
+        "use_causal_conv": False,
+        "norm_type": "time_group_norm",
+        "normalize": True,
+        "chunk_length_s": 1.0,
+        "overlap": 0.01,
+        "target_bandwidths": [3.0, 6.0, 12.0, 24.0],
+    },
+    "encodec_32khz": {
+        "sampling_rate": 32000,
+        "use_causal_conv": False,
+        "num_filters": 64,
+        "upsampling_ratios": [8, 5, 4, 4],
+        "codebook_size": 2048,
+        "target_bandwidths": [2.2],
+        "use_conv_shortcut": False,
+    },
+    "encodec_16khz": {
+        "sampling_rate": 16000,
+        "use_causal_conv": False,
+        "num_filters": 64,
+        "codebook_size": 2048,
+        "target_bandwidths": [2.2],
+        "use_conv_shortcut": False,
+        "pad_mode": "constant",
+    },
+}
+DAC = {
+    "dac_16khz": {
+        "downsampling_ratios": [2, 4, 5, 8],
+        "n_codebooks": 12,
+        "sampling_rate": 16000,
+    },
+    "dac_24khz": {
+        "downsampling_ratios": [2, 4, 5, 8],
+        "n_codebooks": 32,
+        "sampling_rate": 24000,
+    },
+    "dac_44khz": {
+        "downsampling_ratios": [2, 4, 8, 8],
+        "n_codebooks": 9,
+        "sampling_rate": 44100,
+    },
+}
+LENGTHS = (1, 319, 320, 4000, 16001)
+
+
+def small(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    if kind == "encodec":
+        return {**config, "num_filters": 8, "hidden_size": 16, "codebook_dim": 16}
+    return {**config, "encoder_hidden_size": 8, "decoder_hidden_size": 64}
+
+
+def reference(name: str, published: bool = False) -> Any:
+    """transformers' network with random weights, its codebooks at the scale of its latents."""
+    torch.manual_seed(5)
+    if name in ENCODEC:
+        config = ENCODEC[name] if published else small(ENCODEC[name], "encodec")
+        model = transformers.EncodecModel(transformers.EncodecConfig(**config))
+        with torch.no_grad():
+            wave = noise(model.config.audio_channels, model.config.sampling_rate // 2)
+            scale = model.encoder(wave).std()
+            for layer in model.quantizer.layers:
+                layer.codebook.embed.normal_(0, float(scale))
+                scale = 0.85 * scale
+        return model.eval()
+    config = DAC[name] if published else small(DAC[name], "dac")
+    model = transformers.DacModel(transformers.DacConfig(**config))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1 and parameter.shape[0] > 1:  # 0.02 everywhere would be silence
+                fan_in = parameter[0].numel()
+                parameter.normal_(0, 0.6 * fan_in**-0.5)
+    return model.eval()
+
+
+def noise(channels: int, length: int, batch: int = 1) -> Tensor:
+    return 0.3 * torch.randn(batch, channels, length, generator=torch.Generator().manual_seed(9))
+
+
+@pytest.fixture(params=[*ENCODEC, *DAC])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Any, codecs.Codec]:
+    model = reference(request.param)
+    model.save_pretrained(tmp_path)
+    return request.param, model, codecs.load(tmp_path)
+
+
+def test_latents_and_waves_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+    name, theirs, ours = pair
+    with torch.no_grad():
+        for length in LENGTHS:
+            wave = noise(ours.format.channels, length, batch=2)
+            if name in DAC:
+                wave = torch.nn.functional.pad(wave, (0, -length % ours.format.hop))
+            expected = theirs.encoder(wave)
+            latents = ours.latents(wave)
+            assert latents.shape == expected.shape
+            scale = max(1.0, float(expected.abs().max()))
+            assert (latents - expected).abs().max() <= 1e-4 * scale
+            sound = theirs.decoder(expected)
+            assert (ours.from_latents(expected) - sound).abs().max() <= 1e-4 * max(
+                1.0, float(sound.abs().max())
+            )
+
+
+def test_codes_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+    name, theirs, ours = pair
+    with torch.no_grad():
+        if name in DAC:
+            wave = noise(1, 100 * ours.format.hop)
+            expected = theirs.encode(wave).audio_codes
+            codes = ours.encode(wave).codes
+        else:
+            wave = noise(ours.format.channels, 2 * ours.format.sample_rate_hz + 4000)
+            bandwidth = theirs.config.target_bandwidths[-1]
+            encoded = theirs.encode(wave, bandwidth=bandwidth)
+            expected = torch.cat(list(encoded.audio_codes), 2)
+            if encoded.last_frame_pad_length:
+                expected = expected[..., : -encoded.last_frame_pad_length]
+            tokens = ours.encode(wave, kbps=bandwidth)
+            codes = tokens.codes
+            if encoded.audio_scales[0] is not None:
+                scales = torch.cat(encoded.audio_scales, 1)
+                torch.testing.assert_close(tokens.scales, scales, rtol=1e-5, atol=1e-7)
+    assert codes.shape == expected.shape
+    assert (codes == expected).double().mean() >= 0.9995
+
+
+def test_decoding_is_that_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+    name, theirs, ours = pair
+    with torch.no_grad():
+        if name in DAC:
+            tokens = ours.encode(noise(1, 50 * ours.format.hop))
+            expected = theirs.decode(audio_codes=tokens.codes).audio_values[:, None]
+            sound = ours.decode(tokens)[..., : expected.shape[2]]
+        else:
+            wave = noise(ours.format.channels, 2 * ours.format.sample_rate_hz + 4000)
+            encoded = theirs.encode(wave, bandwidth=theirs.config.target_bandwidths[-1])
+            expected = theirs.decode(
+                encoded.audio_codes,
+                encoded.audio_scales,
+                last_frame_pad_length=encoded.last_frame_pad_length,
+            ).audio_values[..., : wave.shape[2]]
+            sound = ours.decode(ours.encode(wave))
+    assert sound.shape == expected.shape
+    assert (sound - expected).abs().max() <= 1e-4 * max(1.0, float(expected.abs().max()))
+
+
+def test_transformers_reads_what_we_save(
+    pair: tuple[str, Any, codecs.Codec], tmp_path: Path
+) -> None:
+    name, theirs, ours = pair
+    codecs.save(ours, tmp_path / "ours")
+    kind = transformers.DacModel if name in DAC else transformers.EncodecModel
+    read, report = kind.from_pretrained(tmp_path / "ours", output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    for (key, expected), (other, value) in zip(
+        theirs.state_dict().items(), read.state_dict().items(), strict=True
+    ):
+        assert key == other
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["encodec_24khz", "dac_16khz"])
+def test_published_size(name: str, tmp_path: Path) -> None:
+    theirs = reference(name, published=True)
+    theirs.save_pretrained(tmp_path)
+    ours = codecs.create(name, weights=str(tmp_path))
+    with torch.no_grad():
+        wave = noise(1, 50 * ours.format.hop)
+        expected = theirs.encoder(wave)
+        scale = max(1.0, float(expected.abs().max()))
+        assert (ours.latents(wave) - expected).abs().max() <= 1e-4 * scale
+        sound = theirs.decoder(expected)
+        scale = max(1.0, float(sound.abs().max()))
+        assert (ours.from_latents(expected) - sound).abs().max() <= 1e-4 * scale
+
+
+def test_a_codec_is_a_module(tmp_path: Path) -> None:
+    reference("encodec_24khz").save_pretrained(tmp_path)
+    codec = codecs.load(tmp_path)
+    wave = noise(1, 3200)
+    codes = codec.encode(wave).codes
+    for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec))):
+        assert torch.equal(other.encode(wave).codes, codes)
+    loss = (codec.from_latents(codec.latents(wave)) - wave).pow(2).mean()
+    loss.backward()
+    assert all(p.grad is not None for p in codec.parameters())
+
+
+def test_long_sound_in_pieces(tmp_path: Path) -> None:
+    reference("dac_16khz").save_pretrained(tmp_path)
+    codec = codecs.load(tmp_path)
+    wave = noise(1, 20000)
+    tokens = list(codec.encode_pieces(wave.split(3000, 2)))
+    whole = codec.encode(wave)
+    assert torch.equal(torch.cat([t.codes for t in tokens], 2), whole.codes)
+    sound = torch.cat(list(codec.decode_pieces(tokens)), 2)[..., :20000]
+    torch.testing.assert_close(sound, codec.decode(whole), rtol=0, atol=1e-5)
+
+
+def test_faults_are_named(tmp_path: Path) -> None:
+    with pytest.raises(mmi.errors.CheckpointError, match="mmi convert"):
+        codecs.load(tmp_path)
+    reference("encodec_24khz").save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "num_filters": 16}))
+    with pytest.raises(mmi.errors.CheckpointError, match=r"encoder\.layers"):
+        codecs.load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "pad_mode": "circular"}))
+    with pytest.raises(mmi.errors.CheckpointError, match="circular"):
+        codecs.load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "mimi"}))
+    with pytest.raises(mmi.errors.CheckpointError, match="mimi"):
+        codecs.load(tmp_path)
+    with pytest.raises(mmi.errors.ConfigError, match="both"):
+        codecs.create("encodec", filters=4).encode(noise(1, 320), codebooks=1, kbps=3)
