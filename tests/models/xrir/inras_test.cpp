@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <iostream>
+#include <numbers>
 
 #include "mmi/base/errors.h"
 #include "mmi/models/xrir/inras_task.h"
@@ -89,7 +90,8 @@ std::pair<double, double> fit(InrasTask& task, const InrasTaskConfig& config, in
   for (context.step = 0; context.step < steps; ++context.step) {
     optimizer.zero_grad();
     task.backward(task.loss("main", source->next(), context).total);
-    optimizer.step(0.5 + 0.5 * std::cos(M_PI * static_cast<double>(context.step) / steps));
+    optimizer.step(
+        0.5 + 0.5 * std::cos(std::numbers::pi * static_cast<double>(context.step) / steps));
   }
   return {before, task.evaluate("valid")[0].second};
 }
