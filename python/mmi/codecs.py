@@ -50,13 +50,13 @@ class Codec(Model):
     def encode_pieces(
         self, pieces: Iterable[Tensor], codebooks: int = 0, kbps: float | None = None
     ) -> Iterator[Tokens]:
-        """A long signal, given as pieces (B,C,n), in bounded memory: together the whole's tokens."""
+        """A long signal as pieces (B,C,n), in bounded memory: together the whole's tokens."""
         stream = _mmi.codec_encode_stream(self._core, self._count(codebooks, kbps))
         for piece, last in _with_last(pieces):
             yield stream.push(piece, last)
 
     def decode_pieces(self, pieces: Iterable[Tokens]) -> Iterator[Tensor]:
-        """Pieces of tokens → pieces of sound; it may end up to a frame later than what was encoded."""
+        """Pieces of tokens → pieces of sound, which may end up to a frame too late."""
         stream = _mmi.codec_decode_stream(self._core)
         for piece, last in _with_last(pieces):
             yield stream.push(piece, last)
@@ -70,7 +70,7 @@ class Codec(Model):
         return _mmi.codec_vectors(self._core)
 
     def latents(self, wave: Tensor) -> Tensor:
-        """(B,C,L) → (B,D,T) before quantisation, with gradients; of a single chunk, if there are chunks."""
+        """(B,C,L) → (B,D,T) before quantisation, with gradients; of one chunk, if there are any."""
         return _mmi.codec_latents(self._core, wave)
 
     def from_latents(self, latents: Tensor) -> Tensor:

@@ -17,6 +17,7 @@
 #include "mmi/base/files.h"
 #include "mmi/base/log.h"
 #include "mmi/base/progress.h"
+#include "runs/saved_scores.h"
 
 extern char** environ;
 
@@ -256,12 +257,17 @@ RowResult score_row(
     if (!config.calibration.empty()) {
       run->task->restore(config.calibration);
     }
-    const torch::NoGradGuard no_grad;
+    const SavedScores saved{run->info.path, table.config.split, config.calibration};
+    std::optional<Task::ItemMetrics> scores = saved.read();
+    if (!scores) {
+      const torch::NoGradGuard no_grad;
+      scores = run->task->evaluate_items(table.config.split);
+      saved.write(*scores);
+    }
     // What learns nothing and stands on nothing learned scores the same with every seed.
     const bool learned = !run->info.path.empty() || !job.stage->parents.empty();
-    const auto scores = run->task->evaluate_items(table.config.split);
     for (int i = 0; i < (learned ? 1 : options.seeds); ++i) {
-      add_scores(table.config, scores, row);
+      add_scores(table.config, *scores, row);
     }
     if (seed == 1 && !options.samples.empty()) {
       std::string name = config.name;

@@ -136,6 +136,25 @@ TEST_F(TableTest, TrainsWhatIsMissingAndJudgesTheClaims) {
   EXPECT_EQ(again.rows[1].items, result.rows[1].items);
 }
 
+TEST_F(TableTest, WhatIsScoredIsNotScoredAgain) {
+  Store store(root_ / "runs");
+  options_.rows = {"first"};
+  options_.seeds = 1;
+  const TableResult result = make_table(table(), store, options_);
+  const fs::path scores = store.list().at(0).path / "scores" / "test.json";
+  nlohmann::json saved = io::read_json(scores);
+  EXPECT_EQ(saved.at("items").at(0).at(1).at(0).at(1), result.rows[0].scores.at("error").mean);
+  saved.at("items").at(0).at(1).at(0).at(1) = 0.125;
+  std::ofstream(scores) << saved.dump();
+  EXPECT_EQ(make_table(table(), store, options_).rows[0].scores.at("error").mean, 0.125);
+  // Another revision's scores, and a file that is damaged, do not count.
+  saved.at("revision") = "another";
+  std::ofstream(scores) << saved.dump();
+  EXPECT_EQ(make_table(table(), store, options_).rows[0].items, result.rows[0].items);
+  std::ofstream(scores) << "{";
+  EXPECT_EQ(make_table(table(), store, options_).rows[0].items, result.rows[0].items);
+}
+
 TEST_F(TableTest, WhatLearnsNothingIsScoredOnce) {
   std::ofstream(root_ / "rule.yaml") << "task: {name: toy/rule}\npresets: {smoke: {}}\n";
   std::string text = kTable;
