@@ -10,6 +10,7 @@
 #include "mmi/models/xrir/inras_task.h"
 #include "mmi/models/xrir/spectrum.h"
 #include "mmi/nn/optimizer.h"
+#include "mmi/nn/state.h"
 #include "models/xrir/one_room.h"
 #include "models/xrir/scores.h"
 #include "models/xrir/world_rooms.h"
@@ -52,6 +53,20 @@ TEST(Inras, EveryParameterHasAGradient) {
     ASSERT_TRUE(gradient.defined()) << entry.key();
     EXPECT_GT(gradient.abs().sum().item<double>(), 0) << entry.key();
   }
+}
+
+TEST(Inras, ItsStateHoldsTheBouncePoints) {
+  torch::manual_seed(1);
+  Inras model(kSmall, bounce_points(furnished(), kSmall.points));
+  Inras other(kSmall, torch::zeros({kSmall.points, 3}));
+  nn::NamedTensors state;
+  for (const auto& entry : nn::state_of(model)) {
+    state.emplace_back(entry.name, entry.tensor);
+  }
+  nn::load_state(other, state, "a model");
+  const auto source = torch::rand({2, 3});
+  const auto receiver = 2 + torch::rand({2, 3});
+  EXPECT_TRUE(torch::equal(other.forward(source, receiver), model.forward(source, receiver)));
 }
 
 TEST(Inras, WrongShapesAreRefused) {
