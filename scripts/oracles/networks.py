@@ -16,9 +16,10 @@ import numpy as np
 NETWORKS = {
     "audeo": ["video2roll", "roll2midi_generator", "roll2midi_discriminator", "perfnet"],
     "xrir": ["xrir_depth6", "xrir_depth12", "xrir_small"],
+    "vatt": ["vatt_decoder_small", "vatt_decoder_1024"],
 }
-# In the published state, but of no use to any output: we leave them out.
-UNUSED = {"xrir": ("source_proj.", "audio_enc.cnn.fc_backup.")}
+# In the published state, but of no use to any output, or a fixed table: we leave them out.
+UNUSED = {"xrir": ("source_proj.", "audio_enc.cnn.fc_backup."), "vatt": ("pos_embed",)}
 FIXED = {"xrir": ("dist_embedder.freqs", "time_embedder.freqs")}  # counted as parameters there
 TENSOR_FIELDS = ["name", "role", "shape", "absmax", "npz", "slice", "f64_npz", "f64_slice"]
 NETWORK_FIELDS = ["name", "repository", "commit", "constructor", "parameters", "inputs"]
@@ -37,9 +38,12 @@ def main() -> None:
             continue
         kept = {field: network[field] for field in NETWORK_FIELDS}
         kept["tensors"] = [
-            {field: tensor[field] for field in TENSOR_FIELDS} for tensor in network["tensors"]
+            {field: tensor[field] for field in TENSOR_FIELDS}
+            for tensor in network["tensors"]
+            if "f64_npz" in tensor
         ]
         kept["keys"] = []
+        kept["inputs"] = [item for item in kept["inputs"] if "branch" in item]
         for key in network["keys"]:
             unused = key[0].startswith(UNUSED.get(system, ()))
             if not unused:

@@ -3,6 +3,8 @@
 #include <torch/nn/functional/linear.h>
 #include <torch/nn/modules/linear.h>
 
+#include "mmi/heads/token_head.h"
+
 MMI_DEFINE_REGISTRY(mmi::heads::Head)
 
 namespace mmi::heads {
@@ -41,6 +43,7 @@ void register_heads() {
       "linear", "one linear layer, the same at every time", [](const auto&, const auto& args) {
         return std::make_shared<LinearHead>(args);
       });
+  register_token_heads();
 }
 
 }  // namespace mmi::heads

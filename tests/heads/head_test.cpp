@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include "mmi/base/errors.h"
+#include "mmi/heads/token_head.h"
 #include "mmi/nn/state.h"
 
 namespace mmi::heads {
@@ -29,6 +30,34 @@ TEST(Head, LinearIsALinearLayerAtEveryTime) {
 TEST(Head, AnUnknownNameNamesTheNearest) {
   register_once();
   EXPECT_THROW(config::component<Head>("linaer"), ConfigError);
+}
+
+TEST(TokenHead, MaskedAndAutoregressiveAreOneNameApart) {
+  register_once();
+  const TokenHead::BuildArgs args = {
+      .codebooks = 3,
+      .entries = 20,
+      .condition_features = 6,
+      .codebook_rows = {},
+      .device = torch::kCPU};
+  for (const char* text : {"masked_transformer", "autoregressive_transformer"}) {
+    auto node = config::Node::map();
+    node.set("name", config::Node::text(text));
+    node.set("dim", config::Node::integer(32));
+    node.set("heads", config::Node::integer(2));
+    config::Component<TokenHead> component;
+    config::Problems problems;
+    Registry<TokenHead>::get().read_component(component.name, component.config, node, "", problems);
+    problems.throw_if_any();
+    const auto head = Registry<TokenHead>::get().create(component, args);
+    head->eval();
+    const TokenCondition condition{torch::randn({1, 4, 6}), {}};
+    EXPECT_EQ(head->generate(condition, 5, {1}).codes.sizes(), c10::IntArrayRef({1, 3, 5})) << text;
+    const auto codes = torch::randint(0, 20, {2, 3, 4}, torch::kLong);
+    const TokenCondition two{torch::randn({2, 4, 6}), {}};
+    EXPECT_EQ(head->loss(two, codes, Rng(1)).entropy.sizes(), c10::IntArrayRef({3}));
+    EXPECT_EQ(head->logits(two, codes).sizes(), c10::IntArrayRef({2, 3, 4, 20}));
+  }
 }
 
 }  // namespace

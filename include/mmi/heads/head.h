@@ -21,7 +21,7 @@ class MMI_API Head : public nn::UnaryModule {
   };
 };
 
-/// Fills the head registry.
+/// Fills the registries of heads and token heads.
 MMI_API void register_heads();
 
 }  // namespace mmi::heads
