@@ -33,5 +33,6 @@ void bind_music(py::module_& m);
 void bind_dsp(py::module_& m);
 void bind_rooms(py::module_& m);
 void bind_codecs(py::module_& m);
+void bind_decoding(py::module_& m);
 
 }  // namespace mmi::python

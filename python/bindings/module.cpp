@@ -132,4 +132,5 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_dsp(m);
   mmi::python::bind_rooms(m);
   mmi::python::bind_codecs(m);
+  mmi::python::bind_decoding(m);
 }

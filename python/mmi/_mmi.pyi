@@ -341,6 +341,17 @@ class Scene:
     @property
     def volume_m3(self) -> float: ...
 
+def beam_search(
+    step: collections.abc.Callable[[torch.Tensor], torch.Tensor],
+    reorder: collections.abc.Callable[[torch.Tensor], None],
+    prompt: torch.Tensor,
+    stop_ids: collections.abc.Sequence[int],
+    options: dict[str, typing.Any],
+) -> list[list[tuple[list[int], float]]]:
+    """
+    Hypotheses (new tokens, score) of each sample, best first.
+    """
+
 def build(yaml: str, device: str, parents: collections.abc.Mapping[str, Task]) -> Task:
     """
     Builds a task from a resolved configuration.
@@ -358,6 +369,30 @@ def create(
     Builds a registered network.
     """
 
+def create_token_head(
+    name: str,
+    options: dict[str, typing.Any],
+    codebooks: int,
+    entries: int,
+    condition_features: int,
+    codebook_rows: torch.Tensor | None,
+) -> Core:
+    """
+    Builds a registered token head.
+    """
+
+def decode_masked(
+    network: collections.abc.Callable[[torch.Tensor, int], torch.Tensor],
+    tokens: torch.Tensor,
+    masked: torch.Tensor | None,
+    entries: int,
+    seeds: collections.abc.Sequence[int],
+    options: dict[str, typing.Any],
+) -> tuple[torch.Tensor, int]:
+    """
+    Tokens (B,K,T) and the number of passes.
+    """
+
 def describe_room_measures(
     mode: str = "iso", edt_db: int = 10, t60_db: int = 20, t60_fit: str | None = None
 ) -> str:
@@ -371,6 +406,13 @@ def energy_decay_curve(rir: torch.Tensor) -> torch.Tensor:
     """
 
 def export_bundle(run: str | os.PathLike[str], out: str | os.PathLike[str]) -> None: ...
+def filter_logits(
+    logits: torch.Tensor, options: dict[str, typing.Any], seen: torch.Tensor | None
+) -> torch.Tensor:
+    """
+    Filtered logits (R,V); seen: ids (R,L) or None.
+    """
+
 def find_config(name: str) -> pathlib.Path:
     """
     A configuration that comes with libmmi, or the file itself.
@@ -554,6 +596,17 @@ def room_paths(
     order (P), amplitude (P,8) a band, arrival (P,3) unit vectors from the receiver.
     """
 
+def sample_tokens(
+    logits: torch.Tensor,
+    seeds: collections.abc.Sequence[int],
+    step: int,
+    options: dict[str, typing.Any],
+    seen: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    Tokens (R) and their log-probabilities.
+    """
+
 def save_tensors(
     path: str | os.PathLike[str],
     tensors: collections.abc.Sequence[tuple[str, torch.Tensor]],
@@ -597,6 +650,49 @@ def to_yaml(values: dict[str, typing.Any]) -> str:
     A configuration dict as text.
     """
 
+def token_head_complete(
+    head: Core,
+    features: torch.Tensor,
+    mask: torch.Tensor | None,
+    codes: torch.Tensor,
+    masked: torch.Tensor | None,
+    seeds: collections.abc.Sequence[int],
+) -> tuple[torch.Tensor, int]:
+    """
+    Codes (B,K,T) and the number of passes.
+    """
+
+def token_head_generate(
+    head: Core,
+    features: torch.Tensor,
+    mask: torch.Tensor | None,
+    frames: int,
+    seeds: collections.abc.Sequence[int],
+    prompt: torch.Tensor | None,
+) -> tuple[torch.Tensor, int]:
+    """
+    Codes (B,K,T) and the number of passes.
+    """
+
+def token_head_logits(
+    head: Core, features: torch.Tensor, mask: torch.Tensor | None, codes: torch.Tensor
+) -> torch.Tensor:
+    """
+    (B,K,T,V).
+    """
+
+def token_head_loss(
+    head: Core,
+    features: torch.Tensor,
+    mask: torch.Tensor | None,
+    codes: torch.Tensor,
+    seed: int,
+    progress: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """
+    Loss, and cross entropy and accuracy (K) of each codebook.
+    """
+
 def train(
     stage: Stage,
     root: str | os.PathLike[str],
@@ -611,6 +707,16 @@ def train(
 def unproject_depth(depth: torch.Tensor) -> torch.Tensor:
     """
     Points (...,3,H,W) of depth (...,H,W), relative to the viewer.
+    """
+
+def unweave_codes(sequence: torch.Tensor, pattern: str, frames: int) -> torch.Tensor:
+    """
+    The sequence of a pattern as codes (B,K,T).
+    """
+
+def weave_codes(codes: torch.Tensor, pattern: str, special: int) -> torch.Tensor:
+    """
+    Codes (B,K,T) as the sequence of a pattern.
     """
 
 def write_notes(
