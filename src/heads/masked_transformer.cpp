@@ -336,6 +336,8 @@ torch::Tensor MaskedTransformer::run(
   const std::int64_t length = before + codes.size(2);
   if (!alibi_.defined() || alibi_.size(3) != length || alibi_.device() != codes.device() ||
       alibi_.scalar_type() != type) {
+    // Kept for later passes, which may be of training.
+    const c10::InferenceMode off(false);
     alibi_ = symmetric_alibi(config_.heads, length, codes.device()).to(type);
     positions_ =
         sincos_positions(torch::arange(length, codes.options()), config_.dim).unsqueeze(0).to(type);

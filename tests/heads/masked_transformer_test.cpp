@@ -214,6 +214,18 @@ TEST(MaskedTransformer, LearnsAndReachesEveryParameter) {
   EXPECT_LT(last, 0.7);
 }
 
+TEST(MaskedTransformer, TrainsAfterInferenceMode) {
+  MaskedTransformer net(tiny(), tiny_args());
+  const TokenCondition condition{torch::randn({1, 4, 6}), {}};
+  const auto codes = torch::zeros({1, 3, 5}, torch::kLong);
+  {
+    const c10::InferenceMode on;
+    net.logits(condition, codes);
+  }
+  net.loss(condition, codes, Rng(1)).loss.backward();
+  EXPECT_TRUE(net.parameters().front().grad().defined());
+}
+
 TEST(MaskedTransformer, CoarseToFineCompletesWhatItIsGiven) {
   torch::manual_seed(5);
   auto config = tiny();
