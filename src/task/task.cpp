@@ -18,6 +18,10 @@ std::vector<Artifact> Task::generate(const GenerateRequest& request) {
   throw ConfigError("this model has nothing to generate; evaluate it with `mmi eval`");
 }
 
+TensorDict Task::infer(const TensorDict& inputs) {
+  throw ConfigError("this model predicts from its datasets alone; evaluate it with `mmi eval`");
+}
+
 std::vector<Artifact> Task::sample(const std::string& split, const std::filesystem::path& stem) {
   return {};
 }

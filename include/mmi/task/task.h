@@ -121,6 +121,10 @@ class MMI_API Task {
   /// Writes files for one input; the default says that this task generates nothing.
   virtual std::vector<Artifact> generate(const GenerateRequest& request);
 
+  /// What the model says about inputs of the caller's own, without a dataset; their names are the
+  /// task's. Python's `task.predict`. The default says that this task predicts nothing.
+  virtual TensorDict infer(const TensorDict& inputs);
+
   /// A short example of what it makes of the first item of a split, for pages: writes `<stem>.wav`,
   /// .png, … The default has nothing to show.
   virtual std::vector<Artifact> sample(const std::string& split, const std::filesystem::path& stem);

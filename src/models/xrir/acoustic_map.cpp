@@ -9,46 +9,17 @@
 #include <tuple>
 
 #include "mmi/base/errors.h"
-#include "mmi/base/hash.h"
-#include "mmi/base/progress.h"
 #include "mmi/io/image.h"
-#include "mmi/models/xrir/baselines.h"
-#include "mmi/models/xrir/response_task.h"
-#include "mmi/models/xrir/spectrum.h"
-#include "mmi/worlds/rooms/depth.h"
-#include "mmi/worlds/rooms/export.h"
+#include "models/xrir/map_responses.h"
 #include "models/xrir/rooms_plan.h"
 #include "models/xrir/rooms_settings.h"
-#include "models/xrir/world_rooms.h"
 
 namespace mmi::models::xrir {
 namespace {
 
-namespace rooms = worlds::rooms;
-
-constexpr std::size_t kAtOnce = 32;  // grid points a prediction
-constexpr double kMargin = 0.3;      // m between points and surfaces
-
-/// A room as the run's scores see it: responses at the level that the whole room has.
-struct Room {
-  rooms::WorldRoom world;
-  rooms::SimulateOptions options;
-  double scale = 1;
-  Vec3 receiver;
-  torch::Tensor depth;
-  std::vector<std::int64_t> numbers;  ///< of the references, from 0
-  std::vector<Vec3> references;
-  torch::Tensor responses;  ///< (K,N) of the references
-};
-
-/// What is known at a grid point.
-struct Point {
-  Vec3 place;
-  std::int64_t nearest = 0;  ///< which of the references
-  Heard truth;
-  Heard predicted;
-  Heard guessed;  ///< the nearest reference
-};
+constexpr double kMargin = 0.3;                              // m between points and surfaces
+constexpr std::array kNames{"xrir", "nearest", "diff_rir"};  // of figures and columns
+constexpr std::array kTitles{"xRIR", "nearest", "Diff-RIR"};
 
 /// Errors over the points for which all three have a value.
 struct Score {
@@ -76,17 +47,6 @@ std::vector<double> ranks(const std::vector<double>& values) {
   return rank;
 }
 
-// (S,3) relative to the receiver.
-torch::Tensor relative(const std::vector<Vec3>& places, Vec3 receiver) {
-  auto made = torch::empty({std::ssize(places), 3}, torch::kFloat32);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const Vec3 way = places[i] - receiver;
-    made[static_cast<std::int64_t>(i)] =
-        torch::tensor({way.x, way.y, way.z}, torch::kFloat64).to(torch::kFloat32);
-  }
-  return made;
-}
-
 class AcousticMap : public Tool {
  public:
   explicit AcousticMap(const AcousticMapConfig& config) : config_(config) {}
@@ -112,18 +72,20 @@ class AcousticMap : public Tool {
         task != nullptr && task->config().rooms.name == "room_world",
         "mmi xrir map takes a run of xrir/xrir whose rooms are a room_world: {} is none",
         call.inputs[0].string());
-    const RirRooms::Measured measured = task->rooms().measured();
-    measured_samples_ = measured.samples;
-    paper_ = {.mode = dsp::RoomMode::kPaper, .t60_db = measured.t60_db};
-    const Room room = make_room(*task);
-    const std::vector<Point> points = listen(*task, room, call);
+    const MapRoom room = make_map_room(*task, config_.room, config_.receiver, config_.references);
+    const std::vector<MapPoint> points = listen(
+        *task,
+        room,
+        floor_grid(room.world.scene, config_.step, config_.height, kMargin, room.receiver),
+        config_.diff_rir,
+        call.stop);
     ToolResult result = summary(room, points);
     Outputs outputs;
     if (has_pictures()) {
       outputs.add(
           call.out / "map.png",
           io::encode_image(draw(room, points, result).image(), ".png"),
-          title_of(config_.measure) + ": truth, xRIR, nearest neighbour, error");
+          title_of(config_.measure) + ": truth, xRIR, nearest neighbour, Diff-RIR, error");
     }
     outputs.add(call.out / "map.csv", csv(room, points), "every point with all measures");
     outputs.write(result);
@@ -131,133 +93,23 @@ class AcousticMap : public Tool {
   }
 
  private:
-  Room make_room(const XRirTask& task) const {
-    const XRirTaskConfig& config = task.config();
-    const auto& world = *static_cast<const WorldRoomsConfig*>(config.rooms.config.get());
-    MMI_CHECK(
-        ConfigError,
-        config_.receiver <= world.receivers,
-        "receiver={}, but the rooms of this run have receivers 1 to {}",
-        config_.receiver,
-        world.receivers);
-    MMI_CHECK(
-        ConfigError,
-        config_.references <= world.sources,
-        "references={}, but the rooms of this run have {} sources",
-        config_.references,
-        world.sources);
-    Room room;
-    room.world =
-        rooms::make_room(world.seed, kFirstTestRoom + config_.room, world.sources, world.receivers);
-    room.options.rays = static_cast<int>(world.rays);
-    room.options.samples = config.samples;
-    room.receiver = room.world.receivers[static_cast<std::size_t>(config_.receiver - 1)];
-    room.depth = rooms::DepthRenderer(room.world.scene)
-                     .depth(room.receiver, config.model.map_height(), config.model.map_width());
-    const rooms::RoomResponses made = rooms::simulate_room(room.world, room.options);
-    room.scale = made.scale;
-    // Fewer references are the first of more.
-    room.numbers.resize(static_cast<std::size_t>(world.sources));
-    std::iota(room.numbers.begin(), room.numbers.end(), std::int64_t{0});
-    Rng(fnv1a64(name_of(room))).stream("references").shuffle(room.numbers);
-    room.numbers.resize(static_cast<std::size_t>(config_.references));
-    room.responses = torch::empty({config_.references, made.samples});
-    for (std::int64_t k = 0; k < config_.references; ++k) {
-      const std::int64_t source = room.numbers[static_cast<std::size_t>(k)];
-      room.references.push_back(room.world.sources[static_cast<std::size_t>(source)]);
-      const float* const samples = made.waveform(config_.receiver - 1, source);
-      std::copy_n(samples, made.samples, room.responses[k].data_ptr<float>());
+  // What says something at a point, in the order of the picture; the truth comes first.
+  std::vector<const Heard*> heard(const MapPoint& point) const {
+    std::vector<const Heard*> all{&point.truth, &point.predicted, &point.guessed};
+    if (point.fitted) {
+      all.push_back(&*point.fitted);
     }
-    return room;
+    return all;
   }
 
-  std::string name_of(const Room& room) const {
-    return format("{}/R{:03d}", room.world.name(), config_.receiver);
-  }
-
-  // What a row of (S,N) sounds like; levels count without the room's scale.
-  Heard hear_row(const torch::Tensor& responses, std::int64_t row, double scale) const {
-    const auto count = static_cast<std::size_t>(std::min(measured_samples_, responses.size(1)));
-    Heard heard = hear(
-        {responses.const_data_ptr<float>() + row * responses.size(1), count},
-        static_cast<std::int64_t>(kSampleRateHz),
-        paper_);
-    heard.level_db -= 20 * std::log10(scale);
-    return heard;
-  }
-
-  std::vector<Point> listen(XRirTask& task, const Room& room, const ToolCall& call) const {
-    const std::vector<Vec3> grid =
-        floor_grid(room.world.scene, config_.step, config_.height, kMargin, room.receiver);
-    const rooms::Simulator simulator(room.world.scene);
-    const auto known = relative(room.references, room.receiver);
-    const std::int64_t references = known.size(0);
-    std::vector<Heard> measured;
-    for (std::int64_t k = 0; k < references; ++k) {
-      measured.push_back(hear_row(room.responses, k, room.scale));
-    }
-    std::vector<Point> points;
-    Progress bar("simulating and predicting", std::ssize(grid));
-    for (std::size_t first = 0; first < grid.size(); first += kAtOnce) {
-      MMI_CHECK(Interrupted, !call.stop(), "interrupted; nothing was written");
-      const std::vector<Vec3> places(
-          grid.begin() + static_cast<std::ptrdiff_t>(first),
-          grid.begin() + static_cast<std::ptrdiff_t>(std::min(grid.size(), first + kAtOnce)));
-      const auto count = std::ssize(places);
-      const auto truth = simulate(simulator, room, places);
-      const auto sources = relative(places, room.receiver);
-      const auto predicted = predict(task, room, torch::cat({known, sources}), first);
-      const auto nearest = nearest_reference(sources, known.expand({count, references, 3}));
-      for (std::int64_t i = 0; i < count; ++i) {
-        const auto k = nearest[i].item<std::int64_t>();
-        points.push_back(
-            {places[static_cast<std::size_t>(i)],
-             k,
-             hear_row(truth, i, room.scale),
-             hear_row(predicted, i, room.scale),
-             measured[static_cast<std::size_t>(k)]});
+  // Of each that says something its values at the points where all have one.
+  std::vector<std::vector<double>> values(const std::vector<MapPoint>& points) const {
+    std::vector<std::vector<double>> found(heard(points.at(0)).size());
+    for (const MapPoint& point : points) {
+      std::vector<double> all;
+      for (const Heard* one : heard(point)) {
+        all.push_back(one->value(config_.measure));
       }
-      bar.advance(count);
-    }
-    return points;
-  }
-
-  static torch::Tensor simulate(
-      const rooms::Simulator& simulator, const Room& room, const std::vector<Vec3>& places) {
-    std::vector<rooms::Source> sources;
-    for (const Vec3 place : places) {
-      sources.push_back({place});
-    }
-    const rooms::Responses made = simulator.run(sources, room.receiver, room.options);
-    return room.scale * torch::tensor(made.waveforms).view({made.sources, made.samples});
-  }
-
-  // Waveforms of all sources but the references, which come first and are all that it hears.
-  torch::Tensor predict(
-      XRirTask& task, const Room& room, const torch::Tensor& sources, std::size_t first) const {
-    const std::int64_t references = room.responses.size(0);
-    const std::int64_t targets = sources.size(0) - references;
-    ReceiverSet set;
-    set.room = room.world.name();
-    set.name = name_of(room);
-    set.depth = room.depth;
-    set.sources = sources;
-    set.responses = torch::cat({room.responses, torch::zeros({targets, room.responses.size(1)})});
-    set.known = torch::arange(sources.size(0)) < references;
-    const auto chosen = torch::arange(references).expand({sources.size(0), references});
-    const std::uint64_t seed =
-        Rng(fnv1a64(set.name)).stream("phases", static_cast<std::uint64_t>(first)).next_u64();
-    return to_waveform(task.predict(set, chosen).narrow(0, references, targets), seed).contiguous();
-  }
-
-  // Truth, prediction and guess where all have a value.
-  std::array<std::vector<double>, 3> values(const std::vector<Point>& points) const {
-    std::array<std::vector<double>, 3> found;
-    for (const Point& point : points) {
-      const std::array all{
-          point.truth.value(config_.measure),
-          point.predicted.value(config_.measure),
-          point.guessed.value(config_.measure)};
       if (std::all_of(all.begin(), all.end(), [](double x) { return std::isfinite(x); })) {
         for (std::size_t i = 0; i < all.size(); ++i) {
           found[i].push_back(all[i]);
@@ -275,10 +127,12 @@ class AcousticMap : public Tool {
     return {sum / static_cast<double>(truth.size()), rank_correlation(ours, truth)};
   }
 
-  ToolResult summary(const Room& room, const std::vector<Point>& points) const {
-    const auto [truth, predicted, guessed] = values(points);
-    const Score network = score(predicted, truth);
-    const Score nearest = score(guessed, truth);
+  ToolResult summary(const MapRoom& room, const std::vector<MapPoint>& points) const {
+    const std::vector<std::vector<double>> all_values = values(points);
+    std::vector<Score> scores;
+    for (std::size_t i = 1; i < all_values.size(); ++i) {
+      scores.push_back(score(all_values[i], all_values[0]));
+    }
     ToolResult result;
     result.lines = {format(
         "{} of room {} ({}), receiver {} at {}, {} references",
@@ -293,11 +147,13 @@ class AcousticMap : public Tool {
     }
     result.values = {
         {"points", static_cast<double>(points.size())},
-        {"points_with_value", static_cast<double>(truth.size())},
-        {"mae_xrir", network.mae},
-        {"mae_nearest", nearest.mae},
-        {"rho_xrir", network.rho},
-        {"rho_nearest", nearest.rho}};
+        {"points_with_value", static_cast<double>(all_values[0].size())}};
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      result.values.emplace_back(std::string("mae_") + kNames[i], scores[i].mae);
+    }
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      result.values.emplace_back(std::string("rho_") + kNames[i], scores[i].rho);
+    }
     nlohmann::ordered_json all = {
         {"room", room.world.name()},
         {"receiver", json_of(room.receiver)},
@@ -311,13 +167,16 @@ class AcousticMap : public Tool {
     return result;
   }
 
-  static std::string csv(const Room& room, const std::vector<Point>& points) {
+  std::string csv(const MapRoom& room, const std::vector<MapPoint>& points) const {
     std::string text = "x_m,y_m,z_m,nearest_source";
     for (const auto& [name, measure] : config::EnumNames<MapMeasure>::names) {
-      text += format(",{},{}_xrir,{}_nearest", name, name, name);
+      text += format(",{}", name);
+      for (std::size_t i = 1; i < heard(points.at(0)).size(); ++i) {
+        text += format(",{}_{}", name, kNames[i - 1]);
+      }
     }
     text += "\n";
-    for (const Point& point : points) {
+    for (const MapPoint& point : points) {
       text += format(
           "{:.4f},{:.4f},{:.4f},{}",
           point.place.x,
@@ -325,8 +184,8 @@ class AcousticMap : public Tool {
           point.place.z,
           room.numbers[static_cast<std::size_t>(point.nearest)] + 1);
       for (const auto& [name, measure] : config::EnumNames<MapMeasure>::names) {
-        for (const Heard* heard : {&point.truth, &point.predicted, &point.guessed}) {
-          const double value = heard->value(measure);
+        for (const Heard* one : heard(point)) {
+          const double value = one->value(measure);
           text += std::isfinite(value) ? format(",{:.5g}", value) : ",";
         }
       }
@@ -336,8 +195,7 @@ class AcousticMap : public Tool {
   }
 
   io::Canvas draw(
-      const Room& room, const std::vector<Point>& points, const ToolResult& result) const {
-    const auto figure = [&](std::size_t at) { return result.values[at].second; };
+      const MapRoom& room, const std::vector<MapPoint>& points, const ToolResult& result) const {
     const std::string unit = unit_of(config_.measure);
     FloorRow row;
     row.title = format("{} of {}", title_of(config_.measure), room.world.name());
@@ -353,17 +211,23 @@ class AcousticMap : public Tool {
     row.z = config_.height;
     row.receiver = room.receiver;
     row.references = room.references;
-    row.parts = {{"truth", {}}, {"", {}}, {"", {}}};
-    row.parts[1].title = format("xRIR: MAE {:.3g} {}, rho {:.2f}", figure(2), unit, figure(4));
-    row.parts[2].title = format("nearest: MAE {:.3g} {}, rho {:.2f}", figure(3), unit, figure(5));
+    row.parts = {{"truth", {}}};
+    const std::size_t rows = heard(points.at(0)).size() - 1;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const double mae = result.values[2 + i].second;
+      const double rho = result.values[2 + rows + i].second;
+      row.parts.push_back(
+          {format("{}: MAE {:.3g} {}, rho {:.2f}", kTitles[i], mae, unit, rho), {}});
+    }
     row.error.title = "|xRIR - truth|";
-    for (const Point& point : points) {
-      const double truth = point.truth.value(config_.measure);
-      const double predicted = point.predicted.value(config_.measure);
-      row.parts[0].cells.push_back({point.place, truth});
-      row.parts[1].cells.push_back({point.place, predicted});
-      row.parts[2].cells.push_back({point.place, point.guessed.value(config_.measure)});
-      row.error.cells.push_back({point.place, std::abs(predicted - truth)});
+    for (const MapPoint& point : points) {
+      const std::vector<const Heard*> all = heard(point);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        row.parts[i].cells.push_back({point.place, all[i]->value(config_.measure)});
+      }
+      row.error.cells.push_back(
+          {point.place,
+           std::abs(point.predicted.value(config_.measure) - point.truth.value(config_.measure))});
     }
     std::vector<double> all;
     for (const auto& part : values(points)) {
@@ -374,8 +238,6 @@ class AcousticMap : public Tool {
   }
 
   AcousticMapConfig config_;
-  dsp::RoomMeasureConfig paper_;
-  std::int64_t measured_samples_ = 0;
 };
 
 }  // namespace
@@ -415,7 +277,12 @@ const config::Schema& AcousticMapConfig::schema() {
               "references", &C::references, "measured sources of the room", config::between(1, 64))
           .field("measure", &C::measure, "what the colours and the figures show")
           .field("step", &C::step, "between source places, in metres", config::between(0.05, 10))
-          .field("height", &C::height, "of the source places, in metres");
+          .field("height", &C::height, "of the source places, in metres")
+          .field(
+              "diff_rir",
+              &C::diff_rir,
+              "steps that fit Diff-RIR to the references; 0: a map without it",
+              config::between(0, 100'000));
   return made;
 }
 
@@ -426,7 +293,7 @@ std::shared_ptr<Tool> make_acoustic_map(const AcousticMapConfig& config) {
 void register_acoustic_map() {
   Registry<Tool>::get().add<AcousticMapConfig>(
       "xrir/map",
-      "clarity, reverberation or level over an unseen room: truth, network, nearest",
+      "clarity, reverberation or level over an unseen room: truth, network, baselines",
       [](const AcousticMapConfig& config, const Tool::BuildArgs&) {
         return make_acoustic_map(config);
       });

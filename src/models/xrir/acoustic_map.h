@@ -19,6 +19,7 @@ struct AcousticMapConfig {
   MapMeasure measure = MapMeasure::kC50;
   double step = 0.5;
   double height = 1.2;
+  std::int64_t diff_rir = 300;
 
   static const config::Schema& schema();
 };

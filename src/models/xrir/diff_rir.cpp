@@ -2,12 +2,16 @@
 
 #include <torch/fft.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "mmi/base/errors.h"
 #include "mmi/dsp/stft.h"
 #include "mmi/models/xrir/spectrum.h"
+#include "mmi/nn/optimizer.h"
+#include "mmi/nn/schedule.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -150,6 +154,60 @@ torch::Tensor multi_window_loss(const torch::Tensor& predicted, const torch::Ten
         total + (a - b).abs().mean() + (torch::log(a + 1e-4) - torch::log(b + 1e-4)).abs().mean();
   }
   return total;
+}
+
+torch::Tensor jittered_delays(const SpecularPaths& paths, double jitter_samples, Rng& rng) {
+  auto moves = torch::empty_like(paths.delay);
+  auto* move = moves.data_ptr<float>();
+  for (std::int64_t p = 0; p < moves.size(0); ++p) {
+    move[p] = static_cast<float>(rng.normal(0, jitter_samples));
+  }
+  return (paths.delay + moves).round().to(torch::kLong);
+}
+
+void fit(
+    DiffRir& model,
+    const SpecularPaths& paths,
+    const torch::Tensor& responses,
+    const DiffRirConfig& config,
+    std::int64_t steps,
+    const Rng& rng,
+    const std::function<void()>& done) {
+  constexpr std::size_t kPlaces = 4;  // a step
+  Rng noise = rng.stream("residual");
+  std::vector<float> residual(static_cast<std::size_t>(model.residual.numel()));
+  for (float& sample : residual) {
+    sample = static_cast<float>(noise.normal(0, 1e-3));
+  }
+  model.residual.data().copy_(torch::tensor(residual));
+  nn::NamedTensors parameters;
+  for (const auto& entry : model.named_parameters()) {
+    parameters.emplace_back(entry.key(), entry.value());
+  }
+  nn::Optimizer optimizer(parameters, {.lr = 1e-2}, {{{"residual"}, 0.1, {}}});
+  const nn::Schedule schedule({.name = nn::ScheduleKind::kCosine}, steps);
+  Rng order = rng.stream("order");
+  std::vector<std::int64_t> left;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    std::vector<std::int64_t> taken;
+    while (taken.size() < std::min(kPlaces, static_cast<std::size_t>(paths.places))) {
+      if (left.empty()) {
+        left.resize(static_cast<std::size_t>(paths.places));
+        std::iota(left.begin(), left.end(), std::int64_t{0});
+        order.shuffle(left);
+      }
+      taken.push_back(left.back());
+      left.pop_back();
+    }
+    const auto places = torch::tensor(taken);
+    const SpecularPaths some = paths_to(paths, places);
+    Rng jitter = rng.stream("jitter", static_cast<std::uint64_t>(step));
+    const auto arrival = jittered_delays(some, config.jitter_samples, jitter);
+    optimizer.zero_grad();
+    multi_window_loss(model.forward(some, arrival), responses.index_select(0, places)).backward();
+    optimizer.step(schedule.factor(step));
+    done();
+  }
 }
 
 DiffRir::DiffRir(std::int64_t surfaces, std::int64_t samples) : samples_(samples) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mmi/base/errors.h"
+#include "models/xrir/receiver_inputs.h"
 #include "models/xrir/scores.h"
 
 namespace mmi::models::xrir {
@@ -72,16 +73,21 @@ DiffRirTask::DiffRirTask(const DiffRirTaskConfig& config, const BuildArgs& args)
       Registry<RirRooms>::get().create(config_.rooms, {1, 2, config_.samples}), config_.room);
   const ReceiverSet& set = rooms_->split("test").front();
   known_ = torch::tensor(known_sources(set), torch::kLong);
-  const RirRooms::Place place = rooms_->place(set);
-  const auto relative = set.sources.to(torch::kFloat64).contiguous();
-  const auto* at = relative.data_ptr<double>();
+  paths_ = paths_from_loudspeaker(set.sources);
+  model_ = std::make_shared<DiffRir>(paths_.hits.size(1), config_.samples);
+}
+
+// To places (S,3) relative to the loudspeaker.
+SpecularPaths DiffRirTask::paths_from_loudspeaker(const torch::Tensor& places) const {
+  const RirRooms::Place place = rooms_->place(rooms_->split("test").front());
+  const auto relative = places.to(torch::kFloat64).contiguous();
+  const auto* at = relative.const_data_ptr<double>();
   std::vector<rooms::Vec3> microphones;
   for (std::int64_t s = 0; s < relative.size(0); ++s, at += 3) {
     microphones.push_back(place.receiver + rooms::Vec3{at[0], at[1], at[2]});
   }
-  const rooms::Simulator simulator(place.scene);
-  paths_ = specular_paths(simulator, place.receiver, microphones, config_.samples, config_.model);
-  model_ = std::make_shared<DiffRir>(simulator.surfaces(), config_.samples);
+  return specular_paths(
+      rooms::Simulator(place.scene), place.receiver, microphones, config_.samples, config_.model);
 }
 
 torch::nn::Module& DiffRirTask::module() {
@@ -109,15 +115,25 @@ std::shared_ptr<data::BatchSource> DiffRirTask::source() {
 
 Loss DiffRirTask::loss(const std::string&, const TensorDict& batch, StepContext& context) {
   const SpecularPaths paths = paths_to(paths_, batch.tensor("place"));
-  auto delays = torch::empty_like(paths.delay);
-  auto* delay = delays.data_ptr<float>();
-  for (std::int64_t p = 0; p < delays.size(0); ++p) {
-    delay[p] = static_cast<float>(context.rng.normal(0, config_.model.jitter_samples));
-  }
-  const auto arrival = (paths.delay + delays).round().to(torch::kLong);
+  const auto arrival = jittered_delays(paths, config_.model.jitter_samples, context.rng);
   Loss loss;
   loss.total = multi_window_loss(model_->forward(paths, arrival), batch.tensor("response"));
   return loss;
+}
+
+TensorDict DiffRirTask::infer(const TensorDict& inputs) {
+  for (const auto& [name, value] : inputs) {
+    MMI_CHECK(
+        DataError,
+        name == "sources" || name == "receiver",
+        "there is no input \"{}\"; there are sources, receiver",
+        name);
+  }
+  const torch::NoGradGuard no_grad;
+  const SpecularPaths paths = paths_from_loudspeaker(relative_places(inputs, "sources"));
+  TensorDict outputs;
+  outputs.set("responses", model_->forward(paths));
+  return outputs;
 }
 
 torch::Tensor DiffRirTask::predict() {

@@ -11,6 +11,7 @@
 #include "mmi/data/formats/acoustic_rooms.h"
 #include "mmi/data/formats/acoustic_rooms_check.h"
 #include "mmi/models/xrir/rir_rooms.h"
+#include "models/xrir/receiver_inputs.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -19,19 +20,6 @@ using data::formats::AcousticRoom;
 using data::formats::AcousticRoomFiles;
 using data::formats::AcousticRoomsLayout;
 using data::formats::RirPair;
-
-// (H,W) at the pixels whose centres are nearest.
-torch::Tensor resized(const torch::Tensor& depth, std::int64_t height, std::int64_t width) {
-  const auto pick = [](std::int64_t from, std::int64_t to) {
-    return ((torch::arange(to, torch::kFloat64) + 0.5) * static_cast<double>(from) /
-            static_cast<double>(to))
-        .floor()
-        .to(torch::kLong);
-  };
-  return depth.index_select(0, pick(depth.size(0), height))
-      .index_select(1, pick(depth.size(1), width))
-      .contiguous();
-}
 
 /// The published scripts look for references under file names that sources from 10 on do not have.
 constexpr std::int64_t kLegacySources = 9;
@@ -147,7 +135,7 @@ class FolderRooms : public RirRooms {
       ReceiverSet set{
           files.room.name,
           format("{}/R{:03d}", files.room.name, receiver),
-          resized(files.depth(receiver), args_.height, args_.width),
+          resized_depth(files.depth(receiver), args_.height, args_.width),
           torch::empty({static_cast<std::int64_t>(pairs.size()), 3}),
           torch::zeros({static_cast<std::int64_t>(pairs.size()), args_.samples})};
       if (config_.legacy_ref_pool) {

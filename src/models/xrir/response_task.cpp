@@ -8,6 +8,7 @@
 #include "mmi/models/xrir/spectrum.h"
 #include "mmi/nn/state.h"
 #include "mmi/worlds/rooms/depth.h"
+#include "models/xrir/receiver_inputs.h"
 #include "models/xrir/scores.h"
 
 namespace mmi::models::xrir {
@@ -188,6 +189,20 @@ torch::Tensor ResponseTask<Model>::predict(const ReceiverSet& set, const torch::
   batch.set("responses", set.responses.unsqueeze(0));
   batch.set("chosen", chosen.unsqueeze(0));
   return forward(batch, chosen.size(1)).squeeze(0).to(torch::kCPU);
+}
+
+template <class Model>
+TensorDict ResponseTask<Model>::infer(const TensorDict& inputs) {
+  const ReceiverSet set = receiver_set(
+      inputs, {config_.model.map_height(), config_.model.map_width(), config_.samples});
+  const auto known = static_cast<std::int64_t>(known_sources(set).size());
+  const std::int64_t all = set.sources.size(0);
+  const auto chosen = torch::arange(known).expand({all, known});
+  const auto spectra = predict(set, chosen).narrow(0, known, all - known).contiguous();
+  TensorDict outputs;
+  outputs.set("responses", to_waveform(spectra, args_.seed));
+  outputs.set("log_spectra", spectra);
+  return outputs;
 }
 
 template <class Model>

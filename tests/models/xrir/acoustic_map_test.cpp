@@ -109,7 +109,7 @@ class AcousticMapTool : public ::testing::Test {
 };
 
 TEST_F(AcousticMapTool, WritesEveryPointAndScoresThem) {
-  const ToolResult result = run({"room=1", "receiver=2", "references=3", "step=1"});
+  const ToolResult result = run({"room=1", "receiver=2", "references=3", "step=1", "diff_rir=0"});
   EXPECT_EQ(fs::exists(folder_ / "map.png"), has_pictures());
   EXPECT_EQ(result.files.size(), has_pictures() ? 2U : 1U);
   const io::CsvTable table = io::read_csv(folder_ / "map.csv");
@@ -174,7 +174,7 @@ TEST_F(AcousticMapTool, WritesEveryPointAndScoresThem) {
 
 TEST_F(AcousticMapTool, HearsWhatTheScoresOfTheRunHear) {
   // One reference: the nearest one's level is that of its response in the run's own rooms.
-  run({"room=0", "references=1", "step=1.5", "measure=level_db"});
+  run({"room=0", "references=1", "step=1.5", "measure=level_db", "diff_rir=0"});
   const io::CsvTable table = io::read_csv(folder_ / "map.csv");
   const auto source = static_cast<std::int64_t>(table.number(0, 3)) - 1;
   auto task = untrained();
@@ -189,6 +189,29 @@ TEST_F(AcousticMapTool, HearsWhatTheScoresOfTheRunHear) {
   EXPECT_NEAR(table.number(0, table.column("level_db_nearest")), level, 1e-3);
 }
 
+TEST_F(AcousticMapTool, DiffRirIsFittedToTheReferences) {
+  const std::vector<std::string> settings{"room=1", "references=3", "step=1.5", "measure=level_db"};
+  const auto with = [&](const std::string& steps) {
+    std::vector<std::string> all = settings;
+    all.push_back("diff_rir=" + steps);
+    return run(all);
+  };
+  const ToolResult none = with("1");
+  const io::CsvTable before = io::read_csv(folder_ / "map.csv");
+  const ToolResult some = with("40");
+  const io::CsvTable after = io::read_csv(folder_ / "map.csv");
+  EXPECT_EQ(before.header[7], "c50_db_diff_rir");
+  ASSERT_EQ(after.rows.size(), before.rows.size());
+  const auto same = [&](const char* column) {
+    return after.number(0, after.column(column)) == before.number(0, before.column(column));
+  };
+  EXPECT_TRUE(same("level_db_xrir"));
+  EXPECT_TRUE(same("level_db_nearest"));
+  EXPECT_FALSE(same("level_db_diff_rir"));
+  EXPECT_EQ(value(some, "mae_xrir"), value(none, "mae_xrir"));
+  EXPECT_LE(std::abs(value(some, "rho_diff_rir")), 1);
+}
+
 TEST_F(AcousticMapTool, MistakesAreNamedAndLeaveNothing) {
   const auto has = [&](const std::vector<std::string>& settings, const std::string& part) {
     const std::string error = error_of(settings);
@@ -200,6 +223,7 @@ TEST_F(AcousticMapTool, MistakesAreNamedAndLeaveNothing) {
   has({"measure=loudness"}, "c50_db");
   has({"height=30", "references=2"}, "no point at height 30 m");
   EXPECT_THROW(run({"step=1.5", "references=2"}, true), Interrupted);
+  EXPECT_THROW(run({"step=1.5", "references=2", "diff_rir=0"}, true), Interrupted);
   EXPECT_FALSE(fs::exists(folder_));
 
   ToolCall call;

@@ -239,6 +239,46 @@ TEST(DiffRirTask, AFitToTwelveResponsesPredictsOthers) {
   EXPECT_LT(scores.at("edt_s"), edt_s);
 }
 
+TEST(DiffRir, FitIsAFunctionOfItsArguments) {
+  const auto set = BoxRooms(true).split("test").front();
+  const rooms::Simulator simulator(BoxRooms(true).place(set).scene);
+  const auto all = specular_paths(
+      simulator, {1, 1, 1.2}, microphones(20), kSamples, {.order = 2, .sequence_rays = 5000});
+  const auto known = torch::arange(12);
+  const auto heard = set.responses.narrow(0, 0, 12);
+  const auto fitted = [&](std::uint64_t seed, std::int64_t steps) {
+    DiffRir model(simulator.surfaces(), kSamples);
+    std::int64_t calls = 0;
+    fit(model, paths_to(all, known), heard, {}, steps, Rng(seed), [&] { ++calls; });
+    EXPECT_EQ(calls, steps);
+    const torch::NoGradGuard no_grad;
+    return model.forward(all);
+  };
+  const auto once = fitted(1, 30);
+  EXPECT_TRUE(torch::equal(once, fitted(1, 30)));
+  EXPECT_FALSE(torch::equal(once, fitted(2, 30)));
+  const auto loss = [&](const torch::Tensor& made) {
+    return multi_window_loss(made.narrow(0, 0, 12), heard).item<double>();
+  };
+  EXPECT_LT(loss(once), 0.8 * loss(fitted(1, 0)));
+}
+
+TEST(DiffRirTask, PredictsAtPlacesOfTheCallersOwn) {
+  torch::manual_seed(1);
+  DiffRirTask task(box_task(), {.seed = 1, .parents = {}});
+  const auto set = BoxRooms(true).split("test").front();
+  TensorDict inputs;
+  inputs.set("sources", set.sources.narrow(0, 3, 2));
+  const auto relative = task.infer(inputs).tensor("responses");
+  EXPECT_TRUE(torch::allclose(relative, task.predict().narrow(0, 3, 2), 0, 1e-6));
+  const auto loudspeaker = torch::tensor({1.0, 1.0, 1.2}, torch::kFloat64);
+  inputs.set("receiver", loudspeaker);
+  inputs.set("sources", set.sources.narrow(0, 3, 2) + loudspeaker);
+  EXPECT_TRUE(torch::allclose(relative, task.infer(inputs).tensor("responses"), 0, 1e-4));
+  inputs.set("depth", torch::ones({4, 8}));
+  EXPECT_THROW(task.infer(inputs), DataError);
+}
+
 TEST(DiffRirTask, RoomsWithoutGeometryAreRefused) {
   EXPECT_THROW(DiffRirTask(box_task(false), {.seed = 1, .parents = {}}), ConfigError);
   DiffRirTaskConfig config = box_task();

@@ -143,6 +143,45 @@ TEST(XRirTask, ScoresUnseenAndSeenReceiversApart) {
   EXPECT_NE(items, task.evaluate_items("test"));
 }
 
+TEST(XRirTask, PredictsFromWhatACallerKnows) {
+  torch::manual_seed(1);
+  XRirTask task(tiny(), {.seed = 1, .parents = {}});
+  task.module().eval();
+  const ReceiverSet& set = task.rooms().split("test").front();
+  const auto expected = task.predict(set, torch::tensor({0, 1}).expand({4, 2})).narrow(0, 2, 2);
+  TensorDict inputs;
+  inputs.set("depth", set.depth);
+  inputs.set("references", set.sources.narrow(0, 0, 2));
+  inputs.set("responses", set.responses.narrow(0, 0, 2));
+  inputs.set("sources", set.sources.narrow(0, 2, 2));
+  const TensorDict found = task.infer(inputs);
+  EXPECT_TRUE(torch::allclose(found.tensor("log_spectra"), expected, 1e-4, 1e-4));
+  EXPECT_EQ(found.tensor("responses").size(0), 2);
+  EXPECT_EQ(found.tensor("responses").size(1), 31 * (expected.size(2) - 1));
+
+  // Places of a scene, a larger panorama, and responses that go on for longer.
+  const auto receiver = torch::tensor({3.0, 2.0, 1.5}, torch::kFloat64);
+  inputs.set("receiver", receiver);
+  inputs.set("references", set.sources.narrow(0, 0, 2) + receiver);
+  inputs.set("sources", set.sources[2] + receiver);
+  inputs.set("depth", set.depth.repeat_interleave(3, 0).repeat_interleave(3, 1));
+  inputs.set("responses", torch::cat({set.responses.narrow(0, 0, 2), torch::ones({2, 500})}, 1));
+  const auto one = task.infer(inputs).tensor("log_spectra");
+  EXPECT_TRUE(torch::allclose(one, expected.narrow(0, 0, 1), 1e-3, 1e-3));
+
+  const auto fails = [&](const char* name, const torch::Tensor& value) {
+    TensorDict wrong = inputs;
+    wrong.set(name, value);
+    return [&task, wrong] { task.infer(wrong); };
+  };
+  EXPECT_THROW(fails("responses", torch::ones({3, 100}))(), ShapeError);
+  EXPECT_THROW(fails("depth", torch::ones({5}))(), ShapeError);
+  EXPECT_THROW(fails("sources", torch::ones({2, 2}))(), ShapeError);
+  EXPECT_THROW(fails("receiver", torch::ones({2, 3}))(), ShapeError);
+  EXPECT_THROW(fails("source", torch::ones({3}))(), DataError);
+  EXPECT_THROW(task.infer(TensorDict()), DataError);
+}
+
 TEST(XRirTask, ImpossibleSettingsAreNamed) {
   const auto problems = [](const XRirTaskConfig& config) {
     config::Problems found;

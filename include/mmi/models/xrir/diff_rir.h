@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "mmi/base/api.h"
@@ -46,6 +47,9 @@ MMI_API SpecularPaths paths_to(const SpecularPaths& paths, const torch::Tensor& 
 /// 4096 samples with hops of a quarter. (B,N) each; N at least 2049.
 MMI_API torch::Tensor multi_window_loss(const torch::Tensor& predicted, const torch::Tensor& truth);
 
+/// Arrivals (P) int64, samples, each moved at random as training does.
+MMI_API torch::Tensor jittered_delays(const SpecularPaths& paths, double jitter_samples, Rng& rng);
+
 /// Diff-RIR (Wang et al., "Hearing Anything Anywhere", CVPR 2024; spec ch08 §7): a differentiable
 /// room renderer that is fitted to some responses of one room and one loudspeaker. Each specular
 /// path is a minimum-phase filter of what its surfaces reflect and what the loudspeaker radiates in
@@ -85,5 +89,17 @@ class MMI_API DiffRir : public torch::nn::Module {
   torch::Tensor time_;         // (N) seconds
   torch::Tensor hats_;         // (34,N) linear interpolation between the knots
 };
+
+/// Fits a renderer to responses (B,N) at the places of `paths`, as configs/xrir/diff_rir.yaml does:
+/// Adam at 1e-2 (the residual at a tenth) that falls by a cosine, four places a step. The residual
+/// begins anew, with noise of `rng`. `done` is called after each step.
+MMI_API void fit(
+    DiffRir& model,
+    const SpecularPaths& paths,
+    const torch::Tensor& responses,
+    const DiffRirConfig& config,
+    std::int64_t steps,
+    const Rng& rng,
+    const std::function<void()>& done = [] {});
 
 }  // namespace mmi::models::xrir

@@ -52,10 +52,16 @@ class MMI_API DiffRirTask : public Task {
   std::pair<std::string, bool> selection() const override;
   std::string data_fingerprint() const override;
 
+  /// Responses at any microphones: "sources" (S,3), relative to the loudspeaker unless "receiver"
+  /// (3) says where it is in their coordinates. -> "responses" (S,N).
+  TensorDict infer(const TensorDict& inputs) override;
+
   /// Responses (S,N) at all microphones.
   torch::Tensor predict();
 
  private:
+  SpecularPaths paths_from_loudspeaker(const torch::Tensor& places) const;
+
   DiffRirTaskConfig config_;
   BuildArgs args_;
   std::shared_ptr<RirRooms> rooms_;  ///< of the one room

@@ -65,6 +65,11 @@ class ResponseTask : public Task {
   std::map<std::string, double> calibrate() override;
   void restore(const std::map<std::string, double>& calibration) override;
 
+  /// Responses (S,M) of "sources" (S,3) from "references" (K,3) with their "responses" (K,N) at
+  /// 22,050 Hz, and "depth" (H,W) at the receiver, to which places are relative unless "receiver"
+  /// (3) says where it is. K may be any number. -> "responses" (S,M), "log_spectra" (S,63,T).
+  TensorDict infer(const TensorDict& inputs) override;
+
   /// Log spectrograms (S,63,T) of all sources of a set from the chosen ones (S,K).
   torch::Tensor predict(const ReceiverSet& set, const torch::Tensor& chosen);
 
