@@ -32,6 +32,7 @@ void bind_runs(py::module_& m);
 void bind_music(py::module_& m);
 void bind_dsp(py::module_& m);
 void bind_rooms(py::module_& m);
+void bind_scenes(py::module_& m);
 void bind_codecs(py::module_& m);
 void bind_decoding(py::module_& m);
 

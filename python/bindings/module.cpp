@@ -130,6 +130,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_runs(m);
   mmi::python::bind_music(m);
   mmi::python::bind_dsp(m);
+  mmi::python::bind_scenes(m);
   mmi::python::bind_rooms(m);
   mmi::python::bind_codecs(m);
   mmi::python::bind_decoding(m);

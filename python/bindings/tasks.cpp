@@ -131,6 +131,17 @@ std::vector<std::pair<fs::path, std::string>> generate(
   return files;
 }
 
+AnyDict predict(TaskHandle& handle, const AnyDict& inputs) {
+  const TensorDict values = to_tensor_dict(inputs);
+  TensorDict outputs;
+  {
+    const py::gil_scoped_release unlocked;
+    const torch::NoGradGuard no_grad;
+    outputs = handle.task->infer(values);
+  }
+  return from_tensor_dict(outputs);
+}
+
 void bind_batches(py::module_& m) {
   py::class_<Batches>(m, "Batches", "Training batches without end.")
       .def("next", &Batches::next)
@@ -189,6 +200,7 @@ void bind_tasks(py::module_& m) {
             return to_dict(metrics);
           },
           py::arg("split"))
+      .def("predict", &predict, py::arg("inputs"))
       .def("generate", &generate, py::arg("input"), py::arg("out"), py::arg("options"));
   m.def(
       "build",

@@ -14,28 +14,53 @@ import torch
 
 __all__: list[str] = [
     "Batches",
+    "CodecFormat",
     "Core",
+    "DecodeStream",
+    "EncodeStream",
     "Material",
     "Note",
     "Run",
     "RunInfo",
     "Scene",
+    "SimulateOptions",
     "Stage",
     "Task",
+    "Tokens",
+    "WorldRoom",
+    "align_responses",
+    "auralize_room",
+    "beam_search",
     "build",
     "cli_main",
+    "codec_decode",
+    "codec_decode_stream",
+    "codec_embed",
+    "codec_encode",
+    "codec_encode_stream",
+    "codec_format",
+    "codec_from_latents",
+    "codec_latents",
+    "codec_settings",
+    "codec_vectors",
     "create",
+    "create_codec",
+    "create_token_head",
+    "decode_masked",
     "describe_room_measures",
     "energy_decay_curve",
     "export_bundle",
+    "filter_logits",
     "find_config",
     "find_run",
     "join_group",
     "key_name",
     "leave_group",
     "list_runs",
+    "load_codec",
     "load_tensors",
     "log_mel",
+    "make_room",
     "measure_statuses",
     "metric_lines",
     "notes_to_roll",
@@ -57,13 +82,21 @@ __all__: list[str] = [
     "room_materials",
     "room_measures",
     "room_paths",
+    "sample_tokens",
+    "save_codec",
     "save_tensors",
     "set_verbose",
     "simulate_room",
     "to_yaml",
+    "token_head_complete",
+    "token_head_generate",
+    "token_head_logits",
+    "token_head_loss",
     "train",
     "unproject_depth",
+    "unweave_codes",
     "version",
+    "weave_codes",
     "write_notes",
     "write_report",
     "write_scene",
@@ -136,6 +169,7 @@ class Task:
         self, batch: dict[str, typing.Any], phase: str, step: int
     ) -> dict[str, torch.Tensor]: ...
     def parameters(self, phase: str) -> list[torch.Tensor]: ...
+    def predict(self, inputs: dict[str, typing.Any]) -> dict[str, typing.Any]: ...
     @property
     def config(self) -> dict[str, typing.Any]: ...
     @property
@@ -275,13 +309,13 @@ class Scene:
             typing.Annotated[collections.abc.Sequence[float], "FixedSize(2)"]
         ],
         height: float,
-        walls: Material | str,
+        walls: Material | str | collections.abc.Sequence[Material | str],
         floor: Material | str | None = None,
         ceiling: Material | str | None = None,
     ) -> Scene:
         """
-        A floor plan of (x, y) corners from z = 0 to `height`; floor and ceiling default to
-        the walls' material.
+        A floor plan of (x, y) corners from z = 0 to `height`. `walls`: a material, or a list with
+        one for each wall, from corner i to the next; floor and ceiling default to the first.
         """
     @staticmethod
     def shoebox(
@@ -341,6 +375,169 @@ class Scene:
     @property
     def volume_m3(self) -> float: ...
 
+class WorldRoom:
+    """
+    A furnished room with places for sources and receivers.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+    @property
+    def height_m(self) -> float: ...
+    @property
+    def name(self) -> str:
+        """
+        "Apartments_idx_42"
+        """
+    @property
+    def plan(self) -> list[typing.Annotated[list[float], "FixedSize(2)"]]:
+        """
+        Corners (x, y) of the floor, counter-clockwise.
+        """
+    @property
+    def receivers(self) -> torch.Tensor:
+        """
+        (R,3) float64, metres.
+        """
+    @property
+    def scene(self) -> Scene: ...
+    @property
+    def shape(self) -> str:
+        """
+        shoebox, l, t, u, convex or two_rooms, which a door joins
+        """
+    @property
+    def sources(self) -> torch.Tensor:
+        """
+        (S,3) float64, metres.
+        """
+
+class SimulateOptions:
+    """
+    How responses are simulated.
+    """
+    def __init__(
+        self,
+        *,
+        sample_rate_hz: float = 22050.0,
+        samples: int = 9600,
+        image_order: int = 4,
+        rays: int = 20000,
+        seed: int = 1,
+        air: bool = True,
+        high_pass_hz: float = 60.0,
+        speed_of_sound: float = 343.0,
+        sequence_rays: int = 50000,
+    ) -> None: ...
+
+class Tokens:
+    """
+    Sound as tokens: what a codec's encode gives.
+    """
+    def __init__(
+        self,
+        codes: torch.Tensor,
+        scales: torch.Tensor | None = None,
+        chunks: collections.abc.Sequence[int] = [],
+        length: int = 0,
+    ) -> None: ...
+    @property
+    def chunks(self) -> list[int]:
+        """
+        Frames of each chunk; empty without chunks.
+        """
+    @property
+    def codes(self) -> torch.Tensor:
+        """
+        (B,K,T) int64
+        """
+    @property
+    def length(self) -> int:
+        """
+        Samples of the waveform.
+        """
+    @property
+    def scales(self) -> torch.Tensor | None:
+        """
+        (B,chunks) float32 loudness of each chunk, where the codec takes it out; or None.
+        """
+
+class CodecFormat:
+    """
+    What a codec makes of sound.
+    """
+    def codebooks_at(self, kbps: float) -> int:
+        """
+        Codebooks that fit into a bandwidth, at least 1.
+        """
+    def kbps(self, codebooks: int = 0) -> float:
+        """
+        kbit/s of so many codebooks; 0: all.
+        """
+    @property
+    def channels(self) -> int: ...
+    @property
+    def codebook_size(self) -> int:
+        """
+        V
+        """
+    @property
+    def codebooks(self) -> int:
+        """
+        K
+        """
+    @property
+    def frame_rate_hz(self) -> float: ...
+    @property
+    def hop(self) -> int:
+        """
+        Samples of a frame.
+        """
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+class EncodeStream:
+    """
+    Waveform to tokens, piece by piece.
+    """
+    def push(self, wave: torch.Tensor, last: bool = False) -> Tokens:
+        """
+        (B,C,n) → the frames that are complete by now.
+        """
+
+class DecodeStream:
+    """
+    Tokens to waveform, piece by piece.
+    """
+    def push(self, tokens: Tokens, last: bool = False) -> torch.Tensor:
+        """
+        Frames → (B,C,m), what no later frame changes.
+        """
+
+def align_responses(
+    responses: torch.Tensor, source: torch.Tensor, references: torch.Tensor
+) -> torch.Tensor:
+    """
+    Responses (B,K,N) of references (B,K,3), delayed and scaled as the direct sound of a source
+    (B,3) asks for; places relative to the receiver.
+    """
+
+def auralize_room(
+    scene: Scene,
+    dry: torch.Tensor,
+    source: torch.Tensor,
+    receiver: torch.Tensor,
+    options: SimulateOptions,
+    *,
+    binaural: bool,
+    facing_deg: float | None,
+    spacing_m: float,
+    step_s: float,
+) -> torch.Tensor:
+    """
+    A recording (N) of one source as it is heard along receivers (P,3): (C,N+L-1) float32.
+    """
+
 def beam_search(
     step: collections.abc.Callable[[torch.Tensor], torch.Tensor],
     reorder: collections.abc.Callable[[torch.Tensor], None],
@@ -362,6 +559,16 @@ def cli_main(args: collections.abc.Sequence[str]) -> int:
     The `mmi` command without its program name; returns the exit code.
     """
 
+def codec_decode(codec: Core, tokens: Tokens) -> torch.Tensor: ...
+def codec_decode_stream(codec: Core) -> DecodeStream: ...
+def codec_embed(codec: Core, codes: torch.Tensor) -> torch.Tensor: ...
+def codec_encode(codec: Core, wave: torch.Tensor, codebooks: int) -> Tokens: ...
+def codec_encode_stream(codec: Core, codebooks: int) -> EncodeStream: ...
+def codec_format(arg0: Core) -> CodecFormat: ...
+def codec_from_latents(codec: Core, latents: torch.Tensor) -> torch.Tensor: ...
+def codec_latents(codec: Core, wave: torch.Tensor) -> torch.Tensor: ...
+def codec_settings(codec: Core) -> tuple: ...
+def codec_vectors(arg0: Core) -> torch.Tensor: ...
 def create(
     kind: str, name: str, options: dict[str, typing.Any], shape: dict[str, typing.Any]
 ) -> Core:
@@ -369,6 +576,7 @@ def create(
     Builds a registered network.
     """
 
+def create_codec(name: str, options: dict[str, typing.Any]) -> Core: ...
 def create_token_head(
     name: str,
     options: dict[str, typing.Any],
@@ -433,6 +641,7 @@ def key_name(pitch: int) -> str:
 
 def leave_group() -> None: ...
 def list_runs(root: str | os.PathLike[str]) -> list[RunInfo]: ...
+def load_codec(path: str | os.PathLike[str]) -> Core: ...
 def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]:
     """
     Named CPU tensors of a .safetensors file, in file order.
@@ -441,6 +650,14 @@ def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]
 def log_mel(samples: torch.Tensor) -> torch.Tensor:
     """
     The transcriber's front end.
+    """
+
+def make_room(
+    seed: int = 1, number: int = 0, *, sources: int = 10, receivers: int = 12
+) -> WorldRoom:
+    """
+    Room `number` of the world that xRIR learns from: ten categories in turn, six shapes, 2 to 8
+    pieces of furniture, windows and doors. A function of its arguments alone.
     """
 
 def measure_statuses() -> list[str]:
@@ -607,6 +824,7 @@ def sample_tokens(
     Tokens (R) and their log-probabilities.
     """
 
+def save_codec(codec: Core, folder: str | os.PathLike[str]) -> None: ...
 def save_tensors(
     path: str | os.PathLike[str],
     tensors: collections.abc.Sequence[tuple[str, torch.Tensor]],
@@ -625,24 +843,12 @@ def simulate_room(
     scene: Scene,
     sources: torch.Tensor,
     receivers: torch.Tensor,
-    *,
-    sample_rate_hz: float = 22050.0,
-    samples: int = 9600,
-    image_order: int = 4,
-    rays: int = 20000,
-    seed: int = 1,
-    air: bool = True,
-    high_pass_hz: float = 60.0,
-    speed_of_sound: float = 343.0,
-    sequence_rays: int = 50000,
+    options: SimulateOptions,
     facing: torch.Tensor | None = None,
     omni: float = 1.0,
 ) -> torch.Tensor:
     """
-    Impulse responses (R,S,L) float32 of sources (S,3) at receivers (R,3); 1 m from an
-    omnidirectional source in the free field is an impulse of height 1. image_order -1 in an
-    empty shoebox: all images; rays 0: no stochastic part. `facing` (S,3) and `omni` (1 omni,
-    0.5 cardioid, 0 figure of eight) give the sources a direction.
+    Impulse responses (R,S,L) float32 of sources (S,3) at receivers (R,3).
     """
 
 def to_yaml(values: dict[str, typing.Any]) -> str:

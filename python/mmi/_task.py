@@ -71,6 +71,20 @@ def _recipe(core: _mmi.Task) -> _Module:
     return _Module(core.yaml, {name: _recipe(parent) for name, parent in core.parents.items()})
 
 
+def _tensors(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers in lists as float64 tensors: [[1.0, 2.0, 1.5]]; lists of tensors stay ragged."""
+    return {
+        name: torch.tensor(value, dtype=torch.float64) if _of_numbers(value) else value
+        for name, value in inputs.items()
+    }
+
+
+def _of_numbers(value: Any) -> bool:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 _open_batches: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 
 
@@ -152,6 +166,19 @@ class Task:
         """Scores on "valid" or "test", in eval mode."""
         with inference(self.model):
             return self._core.evaluate(split)
+
+    def predict(self, **inputs: Any) -> dict[str, Any]:
+        """What the network says about inputs of yours, without a dataset, in eval mode.
+
+        Tensors, arrays or lists of numbers. The response of a room (xrir/xrir, xrir/few_shot_rir):
+        `sources` (S, 3), of which nothing was heard; `references` (K, 3) with their `responses`
+        (K, N) at 22,050 Hz; `depth` (H, W) at the receiver, as `mmi.rooms.depth` gives it. Places
+        are in metres, relative to the receiver unless `receiver` (3) says where it is.
+        xrir/diff_rir knows its room and takes `sources` and `receiver` alone.
+        Returns "responses" (S, M) float32, and of the networks "log_spectra" (S, 63, T).
+        """
+        with inference(self.model):
+            return self._core.predict(example_of(_tensors(inputs), "the inputs"))
 
     def generate(
         self,

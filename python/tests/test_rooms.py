@@ -1,12 +1,14 @@
 """Rooms against pyroomacoustics, and what a user of mmi.rooms sees."""
 
 import math
+from pathlib import Path
 
 import mmi
 import numpy as np
 import pytest
 import torch
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = [5.0, 4.0, 3.0]
 SOURCE = [1.1, 0.9, 1.25]
 RECEIVER = [3.3, 2.2, 1.4]
@@ -182,3 +184,133 @@ def test_reverberation_formulas():
     expected = 24 * math.log(10) / 343 * 60 / (-94 * math.log(0.7))
     assert scene.eyring_s(air=False)[3].item() == pytest.approx(expected, rel=1e-5)
     assert scene.volume_m3 == pytest.approx(60)
+
+
+def test_rooms_of_any_plan():
+    """The scenes of the module's documentation."""
+    ell = mmi.rooms.Scene.extrude(
+        L_PLAN, 2.7, walls=["brick", "glass", "brick", "brick", "brick", "brick"], floor="parquet"
+    )
+    report = ell.check()
+    assert report["watertight"] and not report["problems"]
+    one = mmi.rooms.Scene.extrude(L_PLAN, 2.7, "brick", floor="parquet", ceiling="brick")
+    assert ell.volume_m3 == pytest.approx(one.volume_m3)
+    assert not torch.equal(ell.eyring_s(), one.eyring_s())
+    # Corners in the other direction, the same wall of glass.
+    back = [L_PLAN[0], *reversed(L_PLAN[1:])]
+    walls = ["brick", "brick", "brick", "brick", "glass", "brick"]
+    turned = mmi.rooms.Scene.extrude(back, 2.7, walls=walls, floor="parquet")
+    assert torch.allclose(turned.eyring_s(), ell.eyring_s())
+    with pytest.raises(mmi.ConfigError, match="6 corners needs one material for its walls, or 6"):
+        mmi.rooms.Scene.extrude(L_PLAN, 2.7, walls=["brick", "glass"])
+
+    plan = [(0, 0), (4, 0), (4, 1), (4.15, 1), (4.15, 0), (7, 0)]
+    plan += [(7, 4), (4.15, 4), (4.15, 1.9), (4, 1.9), (4, 4), (0, 4)]
+    two = mmi.rooms.Scene.extrude(plan, 2.6, "plasterboard")
+    two.add_box([4.005, 1.005, 2.05], [4.145, 1.895, 2.595], "plasterboard", name="lintel")
+    report = two.check()
+    assert report["watertight"] and not report["problems"]
+    listener = [2, 1.5, 1.2]
+    through = mmi.rooms.paths(two, [5, 1.5, 1.5], listener, image_order=1)
+    beside = mmi.rooms.paths(two, [5, 3.5, 1.5], listener, image_order=1)
+    assert 0 in through["order"]
+    assert 0 not in beside["order"]  # behind the wall
+    assert mmi.rooms.simulate(two, [5, 3.5, 1.5], listener, rays=1000).abs().max() > 0.01
+
+
+def test_furnished_rooms_of_the_world():
+    rooms = [mmi.rooms.make_room(seed=1, number=n, sources=3, receivers=2) for n in range(20)]
+    assert {room.shape for room in rooms} >= {"shoebox", "l", "two_rooms"}
+    room = rooms[0]
+    assert room.name == f"{room.category}_idx_1"
+    assert room.sources.shape == (3, 3) and room.receivers.shape == (2, 3)
+    assert all(room.scene.contains(place) for place in room.sources.tolist())
+    assert len(room.scene.objects) > 2 and len(room.plan) >= 4
+    again = mmi.rooms.make_room(seed=1, number=0, sources=3, receivers=2)
+    assert torch.equal(again.sources, room.sources)
+
+
+def test_a_recording_is_heard_in_a_room():
+    scene = mmi.rooms.Scene.shoebox(SIZE, "brick")
+    dry = torch.zeros(4000)
+    dry[0] = 1.0
+    options = {"rays": 500, "samples": 3000}
+    heard = mmi.rooms.auralize(scene, dry, SOURCE, RECEIVER, **options)
+    assert heard.shape == (1, 4000 + 3000 - 1) and heard.dtype == torch.float32
+    response = mmi.rooms.simulate(scene, SOURCE, RECEIVER, **options)[0, 0]
+    assert heard[0].abs().argmax() == response.abs().argmax()
+    assert heard[0].square().sum() == pytest.approx(response.square().sum().item(), rel=0.1)
+
+    # The source is to the left of who looks along +x.
+    place = [SOURCE[0], SOURCE[1] - 0.5, SOURCE[2]]
+    options |= {"binaural": True, "facing_deg": 0}
+    left, right = mmi.rooms.auralize(scene, dry, SOURCE, place, **options)
+    assert left.abs().max() > 1.5 * right.abs().max()
+    walk = mmi.rooms.auralize(
+        scene,
+        dry.numpy(),
+        SOURCE,
+        [RECEIVER, [4.0, 1.0, 1.4]],
+        binaural=True,
+        spacing_m=1.0,
+        rays=0,
+    )
+    assert walk.shape == (2, 4000 + 9600 - 1)
+    with pytest.raises(mmi.ConfigError, match="not in the air"):
+        mmi.rooms.auralize(scene, dry, SOURCE, [RECEIVER, [9.0, 1.0, 1.4]])
+    with pytest.raises(mmi.ShapeError, match="one source is heard"):
+        mmi.rooms.auralize(scene, dry, [SOURCE, RECEIVER], RECEIVER)
+
+
+def test_references_are_shifted_and_scaled():
+    responses = torch.zeros(2, 100)
+    responses[0, 10] = 1.0
+    responses[1, 70] = 2.0
+    # 343 m are 22,050 samples: 0.1 m are 6.43, 0.5 m are 32.14.
+    source, references = [1.0, 0, 0], [[0.9, 0, 0], [0, 1.5, 0]]
+    aligned = mmi.rooms.align(responses, source, references)
+    assert aligned.nonzero().tolist() == [[0, 16], [1, 38]]
+    assert aligned[0, 16] == pytest.approx(0.9) and aligned[1, 38] == pytest.approx(3.0)
+    shift = torch.tensor([2.0, 3.0, 4.0])
+    moved = mmi.rooms.align(
+        responses, torch.tensor(source) + shift, torch.tensor(references) + shift, receiver=shift
+    )
+    assert torch.allclose(moved, aligned, atol=1e-5)
+    with pytest.raises(mmi.ShapeError, match="responses must be"):
+        mmi.rooms.align(responses[:1], source, references)
+
+
+def test_xrir_predicts_a_response():
+    overrides = ["preset=smoke", "device=cpu", "task.rooms.cache=none"]
+    task = mmi.build(ROOT / "configs/xrir/xrir.yaml", *overrides)
+    scene = mmi.rooms.Scene.shoebox(SIZE, "brick")
+    places = [[1.0, 3.0, 1.2], [4.2, 0.8, 1.6], [2.0, 1.0, 1.0]]
+    heard = mmi.rooms.simulate(scene, places, RECEIVER, rays=1000)[0]
+    answer = task.predict(
+        depth=mmi.rooms.depth(scene, RECEIVER),
+        receiver=RECEIVER,
+        references=places,
+        responses=heard,
+        sources=SOURCE,
+    )
+    assert answer["responses"].shape == (1, 9579)
+    assert answer["log_spectra"].shape == (1, 63, 310)
+    assert not answer["responses"].requires_grad
+    # It begins as the mean of the aligned references' spectrograms, so its level is about theirs.
+    aligned = mmi.rooms.align(heard, SOURCE, places, RECEIVER)
+    level = answer["responses"].norm() / aligned.norm(dim=1).mean()
+    assert 0.5 < level < 1.5
+    two = task.predict(
+        depth=mmi.rooms.depth(scene, RECEIVER, 64, 128).numpy(),
+        references=[[0.5, 0.5, 0.1]],
+        responses=heard[:1].numpy(),
+        sources=[[1.0, 0.2, 0.1], [0.3, 1.0, 0.0]],
+    )
+    assert two["responses"].shape == (2, 9579)
+    with pytest.raises(mmi.ShapeError, match="one for each of the references"):
+        task.predict(depth=torch.ones(4, 8), references=places, responses=heard[:2], sources=SOURCE)
+    with pytest.raises(mmi.DataError, match='there is no input "source"'):
+        task.predict(source=SOURCE)
+    rule = mmi.build(ROOT / "configs/xrir/baseline.yaml", *overrides)
+    with pytest.raises(mmi.ConfigError, match="predicts from its datasets alone"):
+        rule.predict(sources=SOURCE)

@@ -187,6 +187,7 @@ def test_rows_of_table_8_2_read_the_folder(tmp_path: Path) -> None:
         "table",
         "8.2",
         *("--data", str(tmp_path / "HAA"), "--preset", "smoke", "--seeds", "1"),
+        "threads=1",
         *("--rows", names + " K=8", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)),
     )
     written = (tmp_path / "8.2.md").read_text()

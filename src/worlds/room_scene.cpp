@@ -174,6 +174,35 @@ Scene Scene::extrude(
   return scene;
 }
 
+Scene Scene::extrude(
+    const std::vector<PlanPoint>& plan,
+    double height,
+    const std::vector<Material>& walls,
+    const Material& floor,
+    const Material& ceiling) {
+  const std::size_t count = plan.size();
+  MMI_CHECK(
+      ConfigError,
+      walls.size() == 1 || walls.size() == count,
+      "a floor plan of {} corners needs one material for its walls, or {}, but got {}",
+      count,
+      count,
+      walls.size());
+  Scene palette;
+  const RoomSurfaces surfaces{
+      palette.material_index(walls[0]),
+      palette.material_index(floor),
+      palette.material_index(ceiling)};
+  Scene scene = extrude(plan, height, palette.materials, surfaces);
+  // Walls come first, and a plan that runs clockwise was turned.
+  const bool turned = plan_area(plan) < 0;
+  for (std::size_t i = 0; i < count && walls.size() > 1; ++i) {
+    const std::size_t wall = turned ? (2 * count - 2 - i) % count : i;
+    scene.polygons[wall].material = scene.material_index(walls[i]);
+  }
+  return scene;
+}
+
 int Scene::material_index(const Material& material) {
   const auto found = std::find(materials.begin(), materials.end(), material);
   if (found != materials.end()) {

@@ -6,7 +6,6 @@
 
 #include "mmi/base/config.h"
 #include "mmi/worlds/rooms/scene_io.h"
-#include "worlds/room_plan.h"
 
 namespace mmi::worlds::rooms {
 namespace {
@@ -287,25 +286,17 @@ std::vector<PlanPoint> plan_of(const Description& d) {
   return plan;
 }
 
-// extrude() turns a plan that runs clockwise, and its walls come first.
-void finish_walls(Scene& scene, const Description& d, bool turned) {
-  const std::size_t count = d.wall_count();
-  for (std::size_t i = 0; i < count && d.walls.each.size() > 1; ++i) {
-    const std::size_t wall = turned ? (2 * count - 2 - i) % count : i;
-    scene.polygons[wall].material = scene.material_index(d.walls.each[i].material);
-  }
-}
-
 Scene build(const Description& d) {
-  Scene palette;
-  const RoomSurfaces surfaces{
-      palette.material_index(d.walls.each.at(0).material),
-      palette.material_index(d.floor.material),
-      palette.material_index(d.ceiling.material)};
-  const std::vector<PlanPoint> plan = plan_of(d);
-  Scene scene =
-      Scene::extrude(plan, d.shoebox ? d.shoebox->at(2) : d.height, palette.materials, surfaces);
-  finish_walls(scene, d, plan_area(plan) < 0);
+  std::vector<Material> walls;
+  for (const Finish& wall : d.walls.each) {
+    walls.push_back(wall.material);
+  }
+  Scene scene = Scene::extrude(
+      plan_of(d),
+      d.shoebox ? d.shoebox->at(2) : d.height,
+      walls,
+      d.floor.material,
+      d.ceiling.material);
   for (const Piece& piece : d.furniture) {
     scene.add_box(
         vec3(piece.low),

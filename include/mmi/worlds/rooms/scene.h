@@ -60,6 +60,15 @@ struct MMI_API Scene {
       const std::vector<Material>& materials,
       RoomSurfaces surfaces = {});
 
+  /// The same with one material for all walls, or one for each: wall i leads from corner i of the
+  /// plan to the next.
+  static Scene extrude(
+      const std::vector<PlanPoint>& plan,
+      double height,
+      const std::vector<Material>& walls,
+      const Material& floor,
+      const Material& ceiling);
+
   /// Index of an equal material, added when there is none.
   int material_index(const Material& material);
 
