@@ -6,6 +6,12 @@ find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+if(MMI_SENTENCEPIECE)
+  # Without its trainer, which its pkg-config file would link as well.
+  find_library(SENTENCEPIECE sentencepiece REQUIRED)
+endif()
 
 if(MMI_MEDIA)
   pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)

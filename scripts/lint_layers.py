@@ -25,7 +25,7 @@ HOUSE = [
     ["cli", "python"],
 ]
 LINE = {room: line for line, rooms in enumerate(HOUSE) for room in rooms}
-TORCH_FREE = {"base", "io"}
+TORCH_FREE = {"base", "io", "text"}
 TORCH_FREE_HEADERS = {"live"}
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
 CUDA = re.compile(r"(ATen/cuda|c10/cuda|torch/csrc/cuda)/|^cuda(_runtime|_fp16|_bf16)?(_api)?\.h$")

@@ -28,6 +28,7 @@ void bind_nn(py::module_& m);
 void bind_parts(py::module_& m);
 void bind_python_tasks(py::module_& m);
 void bind_tasks(py::module_& m);
+void bind_text(py::module_& m);
 void bind_runs(py::module_& m);
 void bind_music(py::module_& m);
 void bind_dsp(py::module_& m);

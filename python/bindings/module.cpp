@@ -129,6 +129,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_python_tasks(m);
   mmi::python::bind_runs(m);
   mmi::python::bind_music(m);
+  mmi::python::bind_text(m);
   mmi::python::bind_dsp(m);
   mmi::python::bind_scenes(m);
   mmi::python::bind_rooms(m);

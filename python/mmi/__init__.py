@@ -15,7 +15,7 @@ if torch.__version__.split("+")[0] != _build_info.torch_version.split("+")[0]:
         "running: build mmi again here (pip install --force-reinstall --no-deps .)"
     )
 
-from mmi import decoding, dsp, errors, models, music, rooms
+from mmi import decoding, dsp, errors, models, music, rooms, text
 from mmi._artifacts import Artifact, Artifacts
 from mmi._mmi import load_tensors, save_tensors
 from mmi._mmi import set_verbose as verbose
@@ -65,6 +65,7 @@ __all__ = [
     "rooms",
     "runs",
     "save_tensors",
+    "text",
     "train",
     "verbose",
 ]

@@ -13,6 +13,7 @@ import typing
 import torch
 
 __all__: list[str] = [
+    "AddedToken",
     "Batches",
     "CodecFormat",
     "Core",
@@ -26,6 +27,7 @@ __all__: list[str] = [
     "SimulateOptions",
     "Stage",
     "Task",
+    "Tokenizer",
     "Tokens",
     "WorldRoom",
     "align_responses",
@@ -53,12 +55,14 @@ __all__: list[str] = [
     "filter_logits",
     "find_config",
     "find_run",
+    "fit_length",
     "join_group",
     "key_name",
     "leave_group",
     "list_runs",
     "load_codec",
     "load_tensors",
+    "load_tokenizer",
     "log_mel",
     "make_room",
     "measure_statuses",
@@ -276,6 +280,63 @@ class Note:
     def velocity(self) -> int: ...
     @velocity.setter
     def velocity(self, arg0: int) -> None: ...
+
+class AddedToken:
+    """
+    A token beside the model's own, found in a text before anything else.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def content(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def lstrip(self) -> bool: ...
+    @property
+    def normalized(self) -> bool: ...
+    @property
+    def rstrip(self) -> bool: ...
+    @property
+    def single_word(self) -> bool: ...
+    @property
+    def special(self) -> bool: ...
+
+class Tokenizer:
+    """
+    Text <-> ids of one published vocabulary.
+    """
+    def decode(self, ids: collections.abc.Sequence[int], skip_special: bool = True) -> str:
+        """
+        Text; bytes that form no character become U+FFFD.
+        """
+    def encode(self, text: str, add_special: bool = True) -> list[int]:
+        """
+        Ids; with add_special, what the model expects around a text is added.
+        """
+    def encode_batch(
+        self, texts: collections.abc.Sequence[str], add_special: bool = True, threads: int = 1
+    ) -> list[list[int]]:
+        """
+        A list of ids for each text.
+        """
+    def id_to_token(self, id: int) -> str | None:
+        """
+        The token as the file spells it; None for an unused id.
+        """
+    def token_to_id(self, token: str) -> int | None:
+        """
+        None where the vocabulary has no such token.
+        """
+    @property
+    def added_tokens(self) -> list[AddedToken]:
+        """
+        Added tokens in the order of their ids.
+        """
+    @property
+    def vocab_size(self) -> int:
+        """
+        One more than the highest id: the rows that an embedding needs.
+        """
 
 class Material:
     """
@@ -627,6 +688,13 @@ def find_config(name: str) -> pathlib.Path:
     """
 
 def find_run(root: str | os.PathLike[str], reference: str) -> pathlib.Path: ...
+def fit_length(
+    ids: collections.abc.Sequence[int], length: int, pad: int, end: int = -1
+) -> list[int]:
+    """
+    Exactly `length` ids: padded, or cut with `end` (if not negative) as the last.
+    """
+
 def join_group(
     name: str, rank: int, world: int, missing: collections.abc.Callable[..., typing.Any]
 ) -> None:
@@ -645,6 +713,11 @@ def load_codec(path: str | os.PathLike[str]) -> Core: ...
 def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]:
     """
     Named CPU tensors of a .safetensors file, in file order.
+    """
+
+def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
+    """
+    Reads a published tokenizer file, or a folder with one (docs/formats.md).
     """
 
 def log_mel(samples: torch.Tensor) -> torch.Tensor:
