@@ -36,14 +36,14 @@ Core create_codec(const std::string& name, const AnyDict& options) {
 }
 
 /// Name and options under which the same sizes are built anew.
-py::tuple settings_of(const Core& core) {
+std::pair<std::string, AnyDict> settings_of(const Core& core) {
   const auto codec = codec_of(core);
   if (const auto* encodec = dynamic_cast<const codecs::Encodec*>(codec.get())) {
-    return py::make_tuple("encodec", from_node(config::write(encodec->config())));
+    return {"encodec", AnyDict(from_node(config::write(encodec->config())))};
   }
   const auto* dac = dynamic_cast<const codecs::Dac*>(codec.get());
   MMI_CHECK(ConfigError, dac != nullptr, "this codec cannot be copied");
-  return py::make_tuple("dac", from_node(config::write(dac->config())));
+  return {"dac", AnyDict(from_node(config::write(dac->config())))};
 }
 
 torch::Tensor to_latents(const Core& core, const torch::Tensor& wave) {

@@ -131,4 +131,37 @@ torch::Tensor resample(
       .reshape(sizes);
 }
 
+ResampleStream::ResampleStream(std::int64_t from_hz, std::int64_t to_hz, const ResampleConfig& cfg)
+    : cfg_(cfg) {
+  const Ratio ratio = make_ratio(from_hz, to_hz, cfg);
+  from_ = ratio.from;
+  to_ = ratio.to;
+  context_ = (ratio.half + from_ - 1) / from_ * from_;
+}
+
+torch::Tensor ResampleStream::push(const torch::Tensor& piece, bool last) {
+  if (from_ == to_) {
+    return piece;
+  }
+  total_ += piece.size(-1);
+  buffer_ = buffer_.defined() ? torch::cat({buffer_, piece}, -1) : piece;
+  const std::int64_t held = buffer_.size(-1);
+  // Blocks of `from` samples become `to` samples, with a context on both sides.
+  const std::int64_t blocks = std::max<std::int64_t>(0, (held - before_ - context_) / from_);
+  if (!last && blocks == 0) {
+    return buffer_.narrow(-1, 0, 0);
+  }
+  const std::int64_t skip = before_ / from_ * to_;
+  const std::int64_t wanted = last ? resampled_length(total_, from_, to_) - given_ : blocks * to_;
+  const std::int64_t used = last ? held : before_ + blocks * from_ + context_;
+  const auto made =
+      resample(buffer_.narrow(-1, 0, used), from_, to_, cfg_).narrow(-1, skip, wanted);
+  given_ += wanted;
+  const std::int64_t end = before_ + blocks * from_;
+  const std::int64_t keep = std::min(end, context_);
+  buffer_ = buffer_.narrow(-1, end - keep, held - end + keep).clone();
+  before_ = keep;
+  return made;
+}
+
 }  // namespace mmi::dsp

@@ -197,20 +197,25 @@ int bits_of(WavType type) {
   throw InternalError("unknown WavType");
 }
 
-std::vector<std::uint8_t> encode(
-    std::span<const float> samples, int channels, int sample_rate_hz, WavType type) {
-  check_audio_format("WAV file", channels, sample_rate_hz);
-  const int bits = bits_of(type);
-  const std::uint64_t data_bytes = samples.size() * static_cast<std::uint64_t>(bits / 8);
+std::uint64_t data_bytes_of(std::uint64_t samples, int channels, WavType type) {
+  const std::uint64_t bytes = samples * static_cast<std::uint64_t>(bits_of(type) / 8);
   MMI_CHECK(
       ConfigError,
-      samples.size() % static_cast<std::size_t>(channels) == 0 && data_bytes < 0xFFFFFF00ULL,
+      samples % static_cast<std::uint64_t>(channels) == 0 && bytes < 0xFFFFFF00ULL,
       "{} samples of {} channels do not fit a WAV file",
-      samples.size(),
+      samples,
       channels);
+  return bytes;
+}
+
+void put_header(
+    std::vector<std::uint8_t>& out,
+    std::uint64_t data_bytes,
+    int channels,
+    int sample_rate_hz,
+    WavType type) {
+  const int bits = bits_of(type);
   const int block = channels * bits / 8;
-  std::vector<std::uint8_t> out;
-  out.reserve(data_bytes + 64);
   put(out, "RIFF");
   put(out, static_cast<std::uint32_t>(36 + data_bytes + (data_bytes & 1)), 4);
   put(out, "WAVE");
@@ -224,11 +229,24 @@ std::vector<std::uint8_t> encode(
   put(out, static_cast<std::uint32_t>(bits), 2);
   put(out, "data");
   put(out, static_cast<std::uint32_t>(data_bytes), 4);
+}
+
+/// `before`: samples that were put already, for the message.
+void put_samples(
+    std::vector<std::uint8_t>& out,
+    std::span<const float> samples,
+    WavType type,
+    std::uint64_t before = 0) {
+  const int bits = bits_of(type);
   const double scale = std::ldexp(1.0, bits - 1);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const float sample = samples[i];
     MMI_CHECK(
-        NumericError, std::isfinite(sample), "WAV file: sample {} is {}, not finite", i, sample);
+        NumericError,
+        std::isfinite(sample),
+        "WAV file: sample {} is {}, not finite",
+        before + i,
+        sample);
     if (type == WavType::kFloat32) {
       put(out, std::bit_cast<std::uint32_t>(sample), 4);
     } else {
@@ -236,6 +254,16 @@ std::vector<std::uint8_t> encode(
       put(out, static_cast<std::uint32_t>(static_cast<std::int64_t>(value)), bits / 8);
     }
   }
+}
+
+std::vector<std::uint8_t> encode(
+    std::span<const float> samples, int channels, int sample_rate_hz, WavType type) {
+  check_audio_format("WAV file", channels, sample_rate_hz);
+  const std::uint64_t data_bytes = data_bytes_of(samples.size(), channels, type);
+  std::vector<std::uint8_t> out;
+  out.reserve(data_bytes + 64);
+  put_header(out, data_bytes, channels, sample_rate_hz, type);
+  put_samples(out, samples, type);
   if (data_bytes & 1) {
     out.push_back(0);
   }
@@ -344,6 +372,43 @@ void write_wav(
 
 void write_wav(const std::filesystem::path& path, const Audio& audio, WavType type) {
   write_wav(path, audio.samples, audio.channels, audio.sample_rate_hz, type);
+}
+
+WavWriter::WavWriter(
+    const std::filesystem::path& path,
+    std::int64_t length,
+    int channels,
+    int sample_rate_hz,
+    WavType type)
+    : file_(path), type_(type) {
+  check_audio_format("WAV file", channels, sample_rate_hz);
+  left_ = static_cast<std::uint64_t>(length) * static_cast<std::uint64_t>(channels);
+  odd_ = (data_bytes_of(left_, channels, type) & 1) != 0;
+  std::vector<std::uint8_t> header;
+  put_header(header, data_bytes_of(left_, channels, type), channels, sample_rate_hz, type);
+  file_.write(header);
+}
+
+void WavWriter::write(std::span<const float> samples) {
+  MMI_CHECK(
+      ConfigError,
+      samples.size() <= left_,
+      "a WAV file announces {} samples less than it is given",
+      samples.size() - left_);
+  std::vector<std::uint8_t> bytes;
+  put_samples(bytes, samples, type_, written_);
+  file_.write(bytes);
+  left_ -= samples.size();
+  written_ += samples.size();
+}
+
+void WavWriter::finish() {
+  MMI_CHECK(
+      ConfigError, left_ == 0, "a WAV file announces {} samples more than it is given", left_);
+  if (odd_) {
+    file_.write(std::string_view("\0", 1));
+  }
+  file_.commit();
 }
 
 }  // namespace mmi::io

@@ -79,5 +79,25 @@ TEST(Resample, RejectsRatesThatAreNotPositive) {
   EXPECT_THROW(resample(torch::ones({10}, torch::kInt16), 44100, 16000), ShapeError);
 }
 
+TEST(ResampleStream, PiecesGiveWhatTheWholeGives) {
+  torch::manual_seed(2);
+  for (const auto& [from, to] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {44100, 16000}, {16000, 44100}, {48000, 24000}, {22050, 22050}, {800, 799}}) {
+    const auto wave = torch::randn({2, 12011});
+    const auto whole = resample(wave, from, to);
+    for (const std::int64_t piece : {100L, 4096L, 12010L}) {
+      ResampleStream stream(from, to);
+      std::vector<torch::Tensor> parts;
+      for (std::int64_t begin = 0; begin < 12011; begin += piece) {
+        const std::int64_t end = std::min<std::int64_t>(12011, begin + piece);
+        parts.push_back(stream.push(wave.slice(1, begin, end), end == 12011));
+      }
+      const auto joined = torch::cat(parts, 1);
+      ASSERT_EQ(joined.sizes(), whole.sizes()) << from << " " << to << " " << piece;
+      EXPECT_LT((joined - whole).abs().max().item<double>(), 1e-5) << from << " " << to;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mmi::dsp

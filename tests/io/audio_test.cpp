@@ -181,5 +181,26 @@ TEST_F(Sound, WithoutMediaOnlyWavIsRead) {
 }
 #endif
 
+TEST(WavWriter, PiecesAreTheBytesOfTheWhole) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "wav_writer.wav";
+  Audio audio{8000, 1, {}};
+  for (int i = 0; i < 101; ++i) {
+    audio.samples.push_back(std::sin(0.1F * static_cast<float>(i)));
+  }
+  for (const WavType type : {WavType::kPcm16, WavType::kPcm24, WavType::kFloat32}) {
+    WavWriter writer(path, 101, 1, 8000, type);
+    writer.write(std::span(audio.samples).first(40));
+    writer.write(std::span(audio.samples).subspan(40));
+    EXPECT_FALSE(std::filesystem::exists(path));
+    writer.finish();
+    EXPECT_EQ(mmi::read_bytes(path), encode_wav(audio, type));
+    std::filesystem::remove(path);
+  }
+  WavWriter short_one(path, 10, 1, 8000);
+  EXPECT_THROW(short_one.write(audio.samples), ConfigError);
+  EXPECT_THROW(short_one.finish(), ConfigError);
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 }  // namespace
 }  // namespace mmi::io

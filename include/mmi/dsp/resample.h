@@ -29,4 +29,23 @@ MMI_API torch::Tensor resample(
     std::int64_t to_hz,
     const ResampleConfig& cfg = {});
 
+/// The same piece by piece, in bounded memory: all pieces together are what `resample` makes of the
+/// whole, to rounding.
+class MMI_API ResampleStream {
+ public:
+  ResampleStream(std::int64_t from_hz, std::int64_t to_hz, const ResampleConfig& cfg = {});
+
+  /// (..., n) → (..., m), what no later sample changes; n and m may be 0.
+  torch::Tensor push(const torch::Tensor& piece, bool last);
+
+ private:
+  ResampleConfig cfg_;
+  std::int64_t from_, to_;
+  std::int64_t context_;     ///< input samples on each side that an output depends on, whole blocks
+  std::int64_t before_ = 0;  ///< input samples of the buffer that have been used up
+  std::int64_t total_ = 0;
+  std::int64_t given_ = 0;
+  torch::Tensor buffer_;
+};
+
 }  // namespace mmi::dsp

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mmi/base/api.h"
+#include "mmi/base/files.h"
 #include "mmi/io/damage.h"
 
 namespace mmi::io {
@@ -93,6 +94,31 @@ MMI_API void write_wav(
     WavType type = WavType::kPcm16);
 MMI_API void write_wav(
     const std::filesystem::path& path, const Audio& audio, WavType type = WavType::kPcm16);
+
+/// Writes `.wav` piece by piece, in memory that does not grow with the file, which appears when it
+/// is finished. ConfigError for more or fewer samples than announced; else as `write_wav`.
+///   WavWriter writer("long.wav", length, channels, rate); writer.write(piece); … writer.finish();
+class MMI_API WavWriter {
+ public:
+  /// `length`: samples of each channel.
+  WavWriter(
+      const std::filesystem::path& path,
+      std::int64_t length,
+      int channels,
+      int sample_rate_hz,
+      WavType type = WavType::kPcm16);
+
+  /// Interleaved samples.
+  void write(std::span<const float> samples);
+  void finish();
+
+ private:
+  AtomicFile file_;
+  WavType type_;
+  std::uint64_t left_ = 0;
+  std::uint64_t written_ = 0;
+  bool odd_ = false;
+};
 
 /// Bytes of a WAV file in memory.
 MMI_API Audio parse_wav(
