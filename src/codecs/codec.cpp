@@ -130,16 +130,19 @@ void register_codecs() {
         return std::make_shared<Dac>(config);
       });
   add_published<Encodec, EncodecConfig>(
-      "encodec_24khz", "causal, mono, 1.5 to 24 kbit/s (facebook/encodec_24khz)");
+      "encodec_24khz",
+      "14.8 M parameters, causal, mono, 1.5 to 24 kbit/s (facebook/encodec_24khz)");
   add_published<Encodec, EncodecConfig>(
-      "encodec_48khz", "stereo, in chunks of a second, 3 to 24 kbit/s (facebook/encodec_48khz)");
+      "encodec_48khz",
+      "14.9 M, stereo, in chunks of a second, 3 to 24 kbit/s (facebook/encodec_48khz)");
   add_published<Encodec, EncodecConfig>(
-      "encodec_32khz", "music, 2.2 kbit/s, of MusicGen (facebook/encodec_32khz)");
+      "encodec_32khz", "56.9 M, music, 2.2 kbit/s, of MusicGen (facebook/encodec_32khz)");
   add_published<Encodec, EncodecConfig>(
-      "encodec_16khz", "sounds, 2.2 kbit/s, of AudioGen and VATT (in facebook/audiogen-medium)");
-  add_published<Dac, DacConfig>("dac_16khz", "6 kbit/s, of VAB (descript/dac_16khz)");
-  add_published<Dac, DacConfig>("dac_24khz", "24 kbit/s (descript/dac_24khz)");
-  add_published<Dac, DacConfig>("dac_44khz", "8 kbit/s (descript/dac_44khz)");
+      "encodec_16khz",
+      "56.8 M, sounds, 2.2 kbit/s, of AudioGen and VATT (in facebook/audiogen-medium)");
+  add_published<Dac, DacConfig>("dac_16khz", "74.1 M, 6 kbit/s, of VAB (descript/dac_16khz)");
+  add_published<Dac, DacConfig>("dac_24khz", "74.7 M, 24 kbit/s (descript/dac_24khz)");
+  add_published<Dac, DacConfig>("dac_44khz", "76.6 M, 8 kbit/s (descript/dac_44khz)");
 }
 
 }  // namespace mmi::codecs
