@@ -3,13 +3,14 @@
 import copy
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import mmi
 import pytest
 import torch
-from mmi import codecs
+from mmi import _mmi, codecs
 from torch import Tensor
 
 transformers = pytest.importorskip("transformers")
@@ -194,6 +195,61 @@ def test_published_size(name: str, tmp_path: Path) -> None:
         sound = theirs.decoder(expected)
         scale = max(1.0, float(sound.abs().max()))
         assert (ours.from_latents(expected) - sound).abs().max() <= 1e-4 * scale
+
+
+def upstream_name(name: str, key: str) -> str:
+    """The key of transformers' tensor in the checkpoints of encodec and descript-audio-codec."""
+    key = key.replace("parametrizations.weight.original0", "weight_g")
+    key = key.replace("parametrizations.weight.original1", "weight_v")
+    if name in ENCODEC:
+        key = re.sub(r"^(encoder|decoder)\.layers\.", r"\1.model.", key)
+        strided = re.match(r"decoder\.model\.(\d+)\.conv\.", key)
+        transposed = strided is not None and int(strided[1]) in (3, 6, 9, 12)
+        key = key.replace(".conv.", ".convtr.convtr." if transposed else ".conv.conv.")
+        key = key.replace(".norm.", ".conv.norm.")
+        return re.sub(
+            r"^quantizer\.layers\.(\d+)\.codebook", r"quantizer.vq.layers.\1._codebook", key
+        )
+    part = {"snake1": "0", "conv1": "1", "snake2": "2", "conv2": "3"}
+    unit = re.match(r"(encoder|decoder)\.block\.(\d)\.(?:res_unit(\d)\.)?(\w+)\.(.+)", key)
+    if unit:
+        side, block, number, layer, rest = unit.groups()
+        stem = f"{'encoder.block' if side == 'encoder' else 'decoder.model'}.{int(block) + 1}.block"
+        if number:
+            first = -1 if side == "encoder" else 1
+            return f"{stem}.{int(number) + first}.block.{part[layer]}.{rest}"
+        place = {"encoder": {"snake1": 3, "conv1": 4}, "decoder": {"snake1": 0, "conv_t1": 1}}
+        return f"{stem}.{place[side][layer]}.{rest}"
+    for ours, theirs in (
+        ("encoder.conv1", "encoder.block.0"),
+        ("encoder.snake1", "encoder.block.5"),
+        ("encoder.conv2", "encoder.block.6"),
+        ("decoder.conv1", "decoder.model.0"),
+        ("decoder.snake1", "decoder.model.5"),
+        ("decoder.conv2", "decoder.model.6"),
+    ):
+        key = key.replace(ours + ".", theirs + ".")
+    return key
+
+
+@pytest.mark.parametrize("name", ["encodec_24khz", "encodec_48khz", "dac_16khz"])
+def test_upstream_names_are_read(name: str, tmp_path: Path) -> None:
+    theirs = reference(name)
+    theirs.save_pretrained(tmp_path)
+    ours = codecs.load(tmp_path)
+    if name in DAC:
+        theirs.apply_weight_norm()
+    renamed = {upstream_name(name, key): value for key, value in theirs.state_dict().items()}
+    assert renamed.keys().isdisjoint(
+        k for k in theirs.state_dict() if not k.startswith("quantizer")
+    )
+    _mmi.save_tensors(tmp_path / "model.safetensors", list(renamed.items()), {})
+    again = codecs.load(tmp_path)
+    for (key, expected), (other, value) in zip(
+        ours.state_dict().items(), again.state_dict().items(), strict=True
+    ):
+        assert key == other
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_codec_is_a_module(tmp_path: Path) -> None:
