@@ -25,10 +25,15 @@ class SentencePiece : public Tokenizer {
  public:
   SentencePiece(std::span<const std::uint8_t> bytes, const std::string& name) {
     check_sentence_piece(bytes, name);
-    const auto status = processor_.LoadFromSerializedProto(
-        {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    MMI_CHECK(
-        DataError, status.ok(), "{} is no SentencePiece model: {}", name, status.error_message());
+    std::string problem;
+    try {
+      const auto status = processor_.LoadFromSerializedProto(
+          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      problem = status.ok() ? "" : status.error_message();
+    } catch (const std::exception& error) {  // its tries throw their own
+      problem = error.what();
+    }
+    MMI_CHECK(DataError, problem.empty(), "{} is no SentencePiece model: {}", name, problem);
   }
 
   const SentencePieceProcessor& processor() const {

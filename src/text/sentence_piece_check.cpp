@@ -129,8 +129,9 @@ Piece read_piece(Bytes bytes, const std::string& where) {
   MMI_CHECK(
       DataError,
       !piece.text.empty() && piece.text.size() <= kMaxPiece &&
-          first_bad_byte(piece.text) == std::string_view::npos,
-      "{}: its text must be 1 to {} bytes of UTF-8",
+          first_bad_byte(piece.text) == std::string_view::npos &&
+          piece.text.find('\0') == std::string_view::npos,
+      "{}: its text must be 1 to {} bytes of UTF-8, none of them zero",
       where,
       kMaxPiece);
   MMI_CHECK(DataError, std::isfinite(piece.score), "{}: its score is not a finite number", where);

@@ -66,6 +66,7 @@ TEST(SentencePiece, HostileModels) {
   EXPECT_ERROR(parse(piece("a")), DataError, "0 of them for unknown characters");
   EXPECT_ERROR(parse(whole + piece("low")), DataError, "belongs to another piece already");
   EXPECT_ERROR(parse(whole + piece("")), DataError, "its text must be");
+  EXPECT_ERROR(parse(whole + piece(std::string(2, '\0'))), DataError, "none of them zero");
   EXPECT_ERROR(parse(whole + piece("\xFF")), DataError, "its text must be");
   EXPECT_ERROR(parse(whole + piece("x", std::nanf(""))), DataError, "not a finite number");
   EXPECT_ERROR(parse(whole + piece("x", 0, 9)), DataError, "its type must be in 1..6, but is 9");
