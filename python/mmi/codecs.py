@@ -106,7 +106,7 @@ def create(name: str, **options: Any) -> Codec:
 
 def load(path: str | os.PathLike[str]) -> Codec:
     """A codec from a folder with `config.json` and `model.safetensors`, as transformers saves
-    EncodecModel and DacModel; `mmi convert` makes one of the checkpoints of encodec, audiocraft and
+    EncodecModel and DacModel; `mmi convert` makes one of the checkpoints of encodec and
     descript-audio-codec. In eval mode.
     """
     core = _mmi.load_codec(os.fspath(path))

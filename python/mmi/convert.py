@@ -56,7 +56,8 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     Plain state dicts, those below "state_dict" and the like, whole modules of torch.save(model)
     (Onsets and Frames), of which the weights alone are read, Audeo's checkpoint-<e>.tar, whose
     two networks get the prefixes generator. and discriminator. as in our Roll2Midi, and xRIR's,
-    without the two layers that its outputs do not depend on.
+    without the two layers that its outputs do not depend on. A codec of encodec or
+    descript-audio-codec becomes a folder with `config.json`, which `mmi.codecs.load` reads.
     """
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True)
@@ -80,9 +81,60 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
             f"{', '.join(unused) or 'nothing'}",
             file=sys.stderr,
         )
+    described = _codec_config(weights, loaded)
+    if described and out is None:
+        target = source.with_suffix("") / "model.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
     _mmi.save_tensors(target, list(weights.items()), facts)
+    if described:
+        text = json.dumps(described, indent=2) + "\n"
+        _write(target.parent / "config.json", lambda stream: stream.write(text.encode()))
     return target
+
+
+def _codec_config(weights: Mapping[str, Tensor], loaded: Any) -> dict[str, Any] | None:
+    """transformers' description of a codec of encodec or descript-audio-codec; None for others."""
+
+    def shape(name: str) -> "torch.Size":
+        found = weights.get(f"{name}.weight_v", weights.get(f"{name}.weight"))
+        if found is None:
+            raise DataError(f"a codec's weights lack {name}")
+        return found.shape
+
+    if "quantizer.vq.layers.0._codebook.embed" in weights:
+        layer = re.compile(r"decoder\.model\.(\d+)\.convtr\.convtr\.weight(_v)?")
+        transposed = sorted(int(at[1]) for name in weights if (at := layer.fullmatch(name)))
+        ratios = [shape(f"decoder.model.{at}.convtr.convtr")[2] // 2 for at in transposed]
+        # The package has two networks, which their norms tell apart.
+        grouped = any(".conv.norm." in name for name in weights)
+        first = shape("encoder.model.0.conv.conv")
+        chunks = {"chunk_length_s": 1.0, "overlap": 0.01} if grouped else {}
+        return {
+            "model_type": "encodec",
+            "sampling_rate": 48000 if grouped else 24000,
+            "audio_channels": first[1],
+            "num_filters": first[0],
+            "hidden_size": weights["quantizer.vq.layers.0._codebook.embed"].shape[1],
+            "upsampling_ratios": ratios,
+            "use_causal_conv": not grouped,
+            "norm_type": "time_group_norm" if grouped else "weight_norm",
+            "normalize": grouped,
+            **chunks,
+        }
+    sizes = loaded.get("metadata", {}) if isinstance(loaded, Mapping) else {}
+    sizes = sizes.get("kwargs") if isinstance(sizes, Mapping) else None
+    if "quantizer.quantizers.0.codebook.weight" in weights and isinstance(sizes, Mapping):
+        names = {
+            "encoder_dim": "encoder_hidden_size",
+            "encoder_rates": "downsampling_ratios",
+            "decoder_dim": "decoder_hidden_size",
+            "codebook_dim": "codebook_dim",
+            "sample_rate": "sampling_rate",
+        }
+        if absent := [name for name in names if name not in sizes]:
+            raise DataError(f"metadata.kwargs of this codec lacks {', '.join(absent)}")
+        return {"model_type": "dac"} | {ours: sizes[theirs] for theirs, ours in names.items()}
+    return None
 
 
 def _xrir(weights: Mapping[str, Tensor], source: Path) -> tuple[int, list[str]]:

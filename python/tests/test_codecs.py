@@ -10,7 +10,7 @@ from typing import Any
 import mmi
 import pytest
 import torch
-from mmi import _mmi, codecs
+from mmi import _mmi, codecs, convert
 from torch import Tensor
 
 transformers = pytest.importorskip("transformers")
@@ -250,6 +250,36 @@ def test_upstream_names_are_read(name: str, tmp_path: Path) -> None:
     ):
         assert key == other
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["encodec_24khz", "encodec_48khz", "dac_44khz"])
+def test_published_checkpoints_become_folders(name: str, tmp_path: Path) -> None:
+    theirs = reference(name)
+    theirs.save_pretrained(tmp_path / "theirs")
+    if name in DAC:
+        theirs.apply_weight_norm()
+    state: Any = {upstream_name(name, key): value for key, value in theirs.state_dict().items()}
+    if name in DAC:
+        kwargs = {
+            "encoder_dim": theirs.config.encoder_hidden_size,
+            "encoder_rates": list(theirs.config.downsampling_ratios),
+            "decoder_dim": theirs.config.decoder_hidden_size,
+            "n_codebooks": theirs.config.n_codebooks,
+            "codebook_size": theirs.config.codebook_size,
+            "codebook_dim": theirs.config.codebook_dim,
+            "sample_rate": theirs.config.sampling_rate,
+        }
+        state = {"state_dict": state, "metadata": {"kwargs": kwargs}}
+    torch.save(state, tmp_path / "codec.pth")
+    folder = convert.convert(tmp_path / "codec.pth").parent
+    assert folder == tmp_path / "codec"
+    codec, expected = codecs.load(folder), codecs.load(tmp_path / "theirs")
+    assert codec.format.sample_rate_hz == expected.format.sample_rate_hz
+    with torch.no_grad():
+        wave = noise(expected.format.channels, 4 * expected.format.hop)
+        torch.testing.assert_close(codec.latents(wave), expected.latents(wave))
+        latents = expected.latents(wave)
+        torch.testing.assert_close(codec.from_latents(latents), expected.from_latents(latents))
 
 
 def test_a_codec_is_a_module(tmp_path: Path) -> None:

@@ -289,8 +289,7 @@ std::shared_ptr<TokenCodec> load_codec(const fs::path& path) {
       CheckpointError,
       fs::is_regular_file(weights) && fs::is_regular_file(described),
       "{}: a codec is a folder with config.json and model.safetensors, as transformers saves it; "
-      "\"mmi convert\" makes one of the checkpoints of encodec, audiocraft and "
-      "descript-audio-codec",
+      "\"mmi convert\" makes one of the checkpoints of encodec and descript-audio-codec",
       path.string());
   const json object = io::read_json(described);
   const std::string kind =

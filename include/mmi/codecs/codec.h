@@ -86,7 +86,7 @@ class MMI_API TokenCodec : public torch::nn::Module {
 
 /// A codec from a folder or file in a published layout: `config.json` + `model.safetensors` as
 /// transformers saves EncodecModel and DacModel, or what `mmi convert` makes of the checkpoints of
-/// encodec, audiocraft and descript-audio-codec. In eval mode, weight norm folded.
+/// encodec and descript-audio-codec. In eval mode, weight norm folded.
 /// CheckpointError lists all tensors that are missing, left over or of another shape.
 MMI_API std::shared_ptr<TokenCodec> load_codec(const std::filesystem::path& path);
 
