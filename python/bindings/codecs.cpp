@@ -49,19 +49,13 @@ std::pair<std::string, AnyDict> settings_of(const Core& core) {
 torch::Tensor to_latents(const Core& core, const torch::Tensor& wave) {
   const auto codec = codec_of(core);
   const py::gil_scoped_release unlocked;
-  if (auto* encodec = dynamic_cast<codecs::Encodec*>(codec.get())) {
-    return encodec->to_latents(wave);
-  }
-  return dynamic_cast<codecs::Dac&>(*codec).to_latents(wave);
+  return codec->to_latents(wave);
 }
 
 torch::Tensor from_latents(const Core& core, const torch::Tensor& latents) {
   const auto codec = codec_of(core);
   const py::gil_scoped_release unlocked;
-  if (auto* encodec = dynamic_cast<codecs::Encodec*>(codec.get())) {
-    return encodec->from_latents(latents);
-  }
-  return dynamic_cast<codecs::Dac&>(*codec).from_latents(latents);
+  return codec->from_latents(latents);
 }
 
 /// Keeps the codec alive as long as its stream.

@@ -77,6 +77,13 @@ class MMI_API TokenCodec : public torch::nn::Module {
   /// (B,C,length), or all samples where the length is 0. DataError for a code outside of [0, V).
   torch::Tensor decode(const Encoded& encoded);
 
+  /// Before quantisation, with gradients: (B,C,L) → (B,D,T); of a single chunk, where a codec works
+  /// in chunks, and of a whole number of frames for DAC.
+  virtual torch::Tensor to_latents(const torch::Tensor& wave) = 0;
+
+  /// (B,D,T) → (B,C,T hop), with gradients; odd strides of DAC lose some samples at the end.
+  virtual torch::Tensor from_latents(const torch::Tensor& latents) = 0;
+
   /// What tokens stand for: (B,K,T) → (B,D,T), the sum over codebooks that the decoder hears.
   virtual torch::Tensor embed(const torch::Tensor& codes) = 0;
 

@@ -81,14 +81,10 @@ class MMI_API Dac : public TokenCodec {
   CodecFormat format() const override;
   std::unique_ptr<EncodeStream> encode_stream(std::int64_t codebooks = 0) override;
   std::unique_ptr<DecodeStream> decode_stream() override;
+  torch::Tensor to_latents(const torch::Tensor& wave) override;
+  torch::Tensor from_latents(const torch::Tensor& latents) override;
   torch::Tensor embed(const torch::Tensor& codes) override;
   torch::Tensor token_vectors() override;
-
-  /// (B,1,L) → (B,D,L / hop); L should be a multiple of the hop.
-  torch::Tensor to_latents(const torch::Tensor& wave);
-
-  /// (B,D,T) → (B,1,about T hop): a transposed convolution with an odd stride loses a sample.
-  torch::Tensor from_latents(const torch::Tensor& latents);
 
   DacQuantizer& quantizer() {
     return *quantizer_;

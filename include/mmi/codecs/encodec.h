@@ -67,14 +67,10 @@ class MMI_API Encodec : public TokenCodec {
   CodecFormat format() const override;
   std::unique_ptr<EncodeStream> encode_stream(std::int64_t codebooks = 0) override;
   std::unique_ptr<DecodeStream> decode_stream() override;
+  torch::Tensor to_latents(const torch::Tensor& wave) override;
+  torch::Tensor from_latents(const torch::Tensor& latents) override;
   torch::Tensor embed(const torch::Tensor& codes) override;
   torch::Tensor token_vectors() override;
-
-  /// One chunk (B,C,L) → (B,D,ceil(L / hop)).
-  torch::Tensor to_latents(const torch::Tensor& wave);
-
-  /// (B,D,T) → (B,C,T hop).
-  torch::Tensor from_latents(const torch::Tensor& latents);
 
   ResidualQuantizer& quantizer() {
     return *quantizer_;

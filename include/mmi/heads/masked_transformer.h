@@ -44,7 +44,8 @@ struct MMI_API MaskedTransformerConfig {
 /// layers follow; K linear layers without bias read the tokens' part.
 /// Keys as in the published decoder (`encoder` is the multiway stage, `decoder` the shared one),
 /// without its table of positions, with `embedding.codebooks` (K,V,E).
-/// At K = 4, V = 2048 and the default sizes: 402,708,480 parameters in the two stages.
+/// At the default sizes the two stages have 402,806,784 parameters; with share_multiway_norm, as
+/// published, 402,708,480.
 /// Not thread-safe.
 class MMI_API MaskedTransformer : public TokenHead {
  public:
