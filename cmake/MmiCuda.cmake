@@ -10,6 +10,7 @@ if(MMI_CUDA AND MMI_TORCH)
     endif()
     enable_language(CUDA)
     set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+    set(CMAKE_CUDA_STANDARD 17)  # unset, it would be that of C++, which CMake may not know for this compiler
     set(MMI_WITH_CUDA ON)
   endif()
 endif()
