@@ -8,6 +8,7 @@
 #include "mmi/heads/head.h"
 #include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/video2roll_task.h"
+#include "mmi/models/codec/register.h"
 #include "mmi/models/xrir/register.h"
 
 namespace mmi {
@@ -21,6 +22,7 @@ void register_all() {
     heads::register_heads();
     metrics::register_metrics();
     models::audeo::register_audeo();
+    models::codec::register_codec();
     models::xrir::register_xrir();
   });
 }
