@@ -12,38 +12,27 @@ namespace mmi::heads {
 using nn::decoding::CodebookPattern;
 using nn::decoding::KvCache;
 
-/// Key weight (V + 1,D).
-struct AutoregressiveTransformer::Embedding : torch::nn::Module {
-  torch::Tensor weight;
-
-  Embedding(std::int64_t rows, std::int64_t dim, torch::Device device)
-      : weight(register_parameter(
-            "weight", torch::empty({rows, dim}, torch::TensorOptions().device(device)))) {
-    init_truncated_normal(weight, 1 / std::sqrt(static_cast<double>(dim)));
-  }
-};
-
 /// Keys norm1, self_attn.{in_proj_weight,out_proj.weight}, norm2, linear1, linear2.
 struct AutoregressiveTransformer::Layer : torch::nn::Module {
   std::int64_t heads;
   double dropout;
-  std::shared_ptr<Norm> norm1, norm2;
+  std::shared_ptr<LayerNorm> norm1, norm2;
   torch::Tensor in_proj;  // (3 D,D): queries, keys, values
   std::shared_ptr<Linear> out_proj, linear1, linear2;
 
-  Layer(const AutoregressiveTransformerConfig& c, std::int64_t index, torch::Device device)
+  Layer(const AutoregressiveTransformerConfig& c, std::int64_t index)
       : heads(c.heads), dropout(c.dropout) {
     auto attention = std::make_shared<torch::nn::Module>("Attention");
     in_proj = attention->register_parameter(
-        "in_proj_weight", torch::empty({3 * c.dim, c.dim}, torch::TensorOptions().device(device)));
-    out_proj = attention->register_module(
-        "out_proj", std::make_shared<Linear>(c.dim, c.dim, false, device));
+        "in_proj_weight", torch::empty({3 * c.dim, c.dim}, nn::InitContext::tensors()));
+    out_proj =
+        attention->register_module("out_proj", std::make_shared<Linear>(c.dim, c.dim, false));
     register_module("self_attn", attention);
     const std::int64_t hidden = c.mlp_ratio * c.dim;
-    linear1 = register_module("linear1", std::make_shared<Linear>(c.dim, hidden, false, device));
-    linear2 = register_module("linear2", std::make_shared<Linear>(hidden, c.dim, false, device));
-    norm1 = register_module("norm1", std::make_shared<Norm>(c.dim, device));
-    norm2 = register_module("norm2", std::make_shared<Norm>(c.dim, device));
+    linear1 = register_module("linear1", std::make_shared<Linear>(c.dim, hidden, false));
+    linear2 = register_module("linear2", std::make_shared<Linear>(hidden, c.dim, false));
+    norm1 = register_module("norm1", std::make_shared<LayerNorm>(c.dim));
+    norm2 = register_module("norm2", std::make_shared<LayerNorm>(c.dim));
     const double depth = std::sqrt(2.0 * static_cast<double>(index + 1));
     init_truncated_normal(in_proj, 1 / std::sqrt(static_cast<double>(c.dim)) / depth);
     init_linear(*out_proj, depth);
@@ -118,16 +107,17 @@ AutoregressiveTransformer::AutoregressiveTransformer(
     check(&config_, problems);
   }
   problems.throw_if_any();
-  auto projection =
-      std::make_shared<Linear>(args.condition_features, config.dim, true, args.device);
+  const nn::InitContext context({.device = args.device, .draw = false});
+  auto projection = std::make_shared<Linear>(args.condition_features, config.dim, true);
   init_linear(*projection);
   condition_proj = register_module<nn::UnaryModule>("condition_proj", projection);
   auto rows = std::make_shared<torch::nn::Module>("ModuleList");
   auto readers = std::make_shared<torch::nn::Module>("ModuleList");
   for (std::int64_t k = 0; k < codebooks_; ++k) {
     emb.push_back(rows->register_module(
-        std::to_string(k), std::make_shared<Embedding>(entries_ + 1, config.dim, args.device)));
-    auto reader = std::make_shared<Linear>(config.dim, entries_, false, args.device);
+        std::to_string(k), std::make_shared<nn::Embedding>(entries_ + 1, config.dim)));
+    init_truncated_normal(emb.back()->weight, 1 / std::sqrt(static_cast<double>(config.dim)));
+    auto reader = std::make_shared<Linear>(config.dim, entries_, false);
     init_linear(*reader);
     linears.push_back(readers->register_module<nn::UnaryModule>(std::to_string(k), reader));
   }
@@ -135,13 +125,11 @@ AutoregressiveTransformer::AutoregressiveTransformer(
   auto body = std::make_shared<torch::nn::Module>("Transformer");
   auto list = std::make_shared<torch::nn::Module>("ModuleList");
   for (std::int64_t i = 0; i < config.layers; ++i) {
-    layers.push_back(
-        list->register_module(std::to_string(i), std::make_shared<Layer>(config, i, args.device)));
+    layers.push_back(list->register_module(std::to_string(i), std::make_shared<Layer>(config, i)));
   }
   body->register_module("layers", list);
   register_module("transformer", body);
-  out_norm =
-      register_module<nn::UnaryModule>("out_norm", std::make_shared<Norm>(config.dim, args.device));
+  out_norm = register_module<nn::UnaryModule>("out_norm", std::make_shared<LayerNorm>(config.dim));
   register_module("linears", readers);
 }
 

@@ -22,11 +22,11 @@ struct Scene {
 /// Keys to_q, to_k, to_v, to_out; no biases.
 class Attention : public torch::nn::Module {
  public:
-  Attention(std::int64_t dim, std::int64_t heads, double dropout, torch::Device device)
+  Attention(std::int64_t dim, std::int64_t heads, double dropout)
       : heads_(heads), dropout_(dropout) {
     for (auto& [name, part] :
          {std::pair{"to_q", &q}, {"to_k", &k}, {"to_v", &v}, {"to_out", &out}}) {
-      *part = register_module(name, std::make_shared<Linear>(dim, dim, false, device));
+      *part = register_module(name, std::make_shared<Linear>(dim, dim, false));
     }
   }
 
@@ -92,7 +92,7 @@ class Branched : public torch::nn::Module {
   std::shared_ptr<Part> b;
 };
 
-using Norms = Branched<Norm>;
+using Norms = Branched<LayerNorm>;
 using FeedForwards = Branched<FeedForward>;
 
 std::shared_ptr<torch::nn::Module> list_of(
@@ -119,10 +119,9 @@ struct MaskedTransformer::Stage : torch::nn::Module {
   std::vector<Layer> list;
   std::shared_ptr<Norms> final_norm;
 
-  Stage(const MaskedTransformerConfig& c, std::int64_t depth, bool multiway, torch::Device device) {
+  Stage(const MaskedTransformerConfig& c, std::int64_t depth, bool multiway) {
     const auto make_norm = [&] {
-      return std::make_shared<Norms>(
-          multiway, [&] { return std::make_shared<Norm>(c.dim, device); });
+      return std::make_shared<Norms>(multiway, [&] { return std::make_shared<LayerNorm>(c.dim); });
     };
     const bool share = multiway && c.share_multiway_norm;
     const auto common = share ? make_norm() : nullptr;
@@ -130,10 +129,10 @@ struct MaskedTransformer::Stage : torch::nn::Module {
     for (std::int64_t i = 0; i < depth; ++i) {
       Layer layer;
       layer.norm = share ? common : make_norm();
-      layer.attention = std::make_shared<Attention>(c.dim, c.heads, c.dropout, device);
+      layer.attention = std::make_shared<Attention>(c.dim, c.heads, c.dropout);
       layer.ff_norm = share ? common : make_norm();
       layer.ff = std::make_shared<FeedForwards>(multiway, [&] {
-        return std::make_shared<FeedForward>(c.dim, c.mlp_ratio * c.dim, c.dropout, device);
+        return std::make_shared<FeedForward>(c.dim, c.mlp_ratio * c.dim, c.dropout);
       });
       sublayers.push_back(list_of({list_of({layer.norm}), layer.attention}));
       sublayers.push_back(list_of({list_of({layer.ff_norm}), layer.ff}));
@@ -189,7 +188,7 @@ struct MaskedTransformer::Embedding : torch::nn::Module {
   std::shared_ptr<Linear> out_proj;
 
   Embedding(const MaskedTransformerConfig& c, const BuildArgs& args) {
-    const auto options = torch::TensorOptions().device(args.device);
+    const auto options = nn::InitContext::tensors();
     if (args.codebook_rows.defined()) {
       const auto& rows = args.codebook_rows;
       MMI_CHECK(
@@ -210,8 +209,7 @@ struct MaskedTransformer::Embedding : torch::nn::Module {
     mask = special->register_parameter("MASK", torch::empty({args.codebooks, width}, options));
     init_truncated_normal(mask, 1);
     register_module("special", special);
-    out_proj =
-        register_module("out_proj", std::make_shared<Linear>(width, c.dim, true, args.device));
+    out_proj = register_module("out_proj", std::make_shared<Linear>(width, c.dim, true));
     init_linear(*out_proj);
   }
 
@@ -232,10 +230,9 @@ struct MaskedTransformer::Embedding : torch::nn::Module {
 struct MaskedTransformer::List : torch::nn::Module {
   std::vector<std::shared_ptr<Linear>> items;
 
-  List(std::int64_t count, std::int64_t in, std::int64_t out, torch::Device device) {
+  List(std::int64_t count, std::int64_t in, std::int64_t out) {
     for (std::int64_t k = 0; k < count; ++k) {
-      items.push_back(
-          register_module(std::to_string(k), std::make_shared<Linear>(in, out, false, device)));
+      items.push_back(register_module(std::to_string(k), std::make_shared<Linear>(in, out, false)));
       init_linear(*items.back());
     }
   }
@@ -300,19 +297,20 @@ MaskedTransformer::MaskedTransformer(const MaskedTransformerConfig& config, cons
     check(&config_, problems);
   }
   problems.throw_if_any();
-  const auto options = torch::TensorOptions().device(args.device);
+  const nn::InitContext context({.device = args.device, .draw = false});
+  const auto options = nn::InitContext::tensors();
   modality_v = register_parameter("modality_v", torch::empty({1, 1, config.dim}, options));
   modality_a = register_parameter("modality_a", torch::empty({1, 1, config.dim}, options));
   init_truncated_normal(modality_v, 0.02);
   init_truncated_normal(modality_a, 0.02);
-  encoder = register_module(
-      "encoder", std::make_shared<Stage>(config, config.multiway_layers, true, args.device));
-  decoder = register_module(
-      "decoder", std::make_shared<Stage>(config, config.shared_layers, false, args.device));
+  encoder =
+      register_module("encoder", std::make_shared<Stage>(config, config.multiway_layers, true));
+  decoder =
+      register_module("decoder", std::make_shared<Stage>(config, config.shared_layers, false));
   embedding = register_module("embedding", std::make_shared<Embedding>(config, args));
   classifier = register_module(
-      "classifier", std::make_shared<List>(args.codebooks, config.dim, args.entries, args.device));
-  auto linear = std::make_shared<Linear>(args.condition_features, config.dim, true, args.device);
+      "classifier", std::make_shared<List>(args.codebooks, config.dim, args.entries));
+  auto linear = std::make_shared<Linear>(args.condition_features, config.dim, true);
   init_linear(*linear);
   img_linear = register_module<nn::UnaryModule>("img_linear", linear);
 }

@@ -8,39 +8,10 @@
 #include "mmi/base/errors.h"
 
 namespace mmi::heads {
-namespace {
 
-torch::Tensor empty(std::vector<std::int64_t> sizes, torch::Device device) {
-  return torch::empty(sizes, torch::TensorOptions().device(device));
-}
-
-}  // namespace
-
-Linear::Linear(std::int64_t in, std::int64_t out, bool with_bias, torch::Device device) {
-  weight = register_parameter("weight", empty({out, in}, device));
-  if (with_bias) {
-    bias = register_parameter("bias", torch::zeros({out}, weight.options().requires_grad(false)));
-  }
-}
-
-torch::Tensor Linear::forward(const torch::Tensor& x) {
-  return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
-}
-
-Norm::Norm(std::int64_t dim, torch::Device device) {
-  const auto options = torch::TensorOptions().device(device);
-  weight = register_parameter("weight", torch::ones({dim}, options));
-  bias = register_parameter("bias", torch::zeros({dim}, options));
-}
-
-torch::Tensor Norm::forward(const torch::Tensor& x) {
-  return at::layer_norm(x, weight.sizes(), weight, bias, 1e-5);
-}
-
-FeedForward::FeedForward(
-    std::int64_t dim, std::int64_t hidden, double dropout, torch::Device device)
-    : in(std::make_shared<Linear>(dim, hidden, false, device)),
-      out(std::make_shared<Linear>(hidden, dim, false, device)),
+FeedForward::FeedForward(std::int64_t dim, std::int64_t hidden, double dropout)
+    : in(std::make_shared<Linear>(dim, hidden, false)),
+      out(std::make_shared<Linear>(hidden, dim, false)),
       dropout_(dropout) {
   // The published layers keep GELU and dropout as layers between the two.
   auto first = std::make_shared<torch::nn::Module>("Projection");

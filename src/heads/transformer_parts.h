@@ -7,38 +7,21 @@
 #include <memory>
 
 #include "mmi/heads/token_head.h"
+#include "mmi/nn/init_context.h"
+#include "mmi/nn/layers.h"
 #include "mmi/nn/unary_module.h"
 
-/// What the transformers of this room are made of. Weights are made on a device, meta included, and
-/// initialised by their owner.
+/// What the transformers of this room are made of. Weights are drawn by their owner.
 namespace mmi::heads {
 
-/// Keys weight and, if wanted, bias. (...,in) -> (...,out).
-class Linear : public nn::UnaryModule {
- public:
-  Linear(std::int64_t in, std::int64_t out, bool bias, torch::Device device);
-
-  torch::Tensor forward(const torch::Tensor& x) override;
-
-  torch::Tensor weight;
-  torch::Tensor bias;
-};
-
-/// Keys weight and bias; eps 1e-5.
-class Norm : public nn::UnaryModule {
- public:
-  Norm(std::int64_t dim, torch::Device device);
-
-  torch::Tensor forward(const torch::Tensor& x) override;
-
-  torch::Tensor weight;
-  torch::Tensor bias;
-};
+using nn::Embedding;
+using nn::LayerNorm;
+using nn::Linear;
 
 /// Two linear layers without bias around an exact GELU. Keys ff.0.0.weight and ff.2.weight.
 class FeedForward : public nn::UnaryModule {
  public:
-  FeedForward(std::int64_t dim, std::int64_t hidden, double dropout, torch::Device device);
+  FeedForward(std::int64_t dim, std::int64_t hidden, double dropout);
 
   torch::Tensor forward(const torch::Tensor& x) override;
 

@@ -12,7 +12,7 @@
 #include "mmi/heads/token_head.h"
 #include "mmi/nn/decoding/autoregressive.h"
 #include "mmi/nn/decoding/kv_cache.h"
-#include "mmi/nn/unary_module.h"
+#include "mmi/nn/layers.h"
 
 namespace mmi::heads {
 
@@ -81,7 +81,6 @@ class MMI_API AutoregressiveTransformer : public TokenHead {
 
  private:
   struct Layer;
-  struct Embedding;
 
   /// Hidden states (B,n,D) of the columns, with or without a cache.
   torch::Tensor run(
@@ -95,7 +94,7 @@ class MMI_API AutoregressiveTransformer : public TokenHead {
   std::int64_t codebooks_;
   std::int64_t entries_;
   std::int64_t condition_features_;
-  std::vector<std::shared_ptr<Embedding>> emb;
+  std::vector<std::shared_ptr<nn::Embedding>> emb;
   std::vector<std::shared_ptr<Layer>> layers;
   std::shared_ptr<nn::UnaryModule> condition_proj;
   std::shared_ptr<nn::UnaryModule> out_norm;
