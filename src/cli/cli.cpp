@@ -35,6 +35,7 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
     {"data", run_data},
     {"table", run_table},
     {"audeo", run_tool},
+    {"codec", run_tool},
     {"rooms", run_tool},
     {"xrir", run_tool},
     {"quickstart", run_quickstart},

@@ -311,6 +311,19 @@ constexpr std::array kVerbs = {
         false,
         true},
     Verb{
+        "codec",
+        kTools,
+        "Neural codecs: sound to tokens and back",
+        "codec <tool> [input …] [--out PATH] [setting=value …]",
+        "Without a tool: all of them, a line each. `mmi codec <tool> --help` explains a tool and\n"
+        "its settings. Files may be hours long; tokens are .npz or .npy files, (T,K) integers.",
+        kToolFlags,
+        "mmi codec\n"
+        "mmi codec encode speech.wav --out speech.npz weights=encodec_24khz kbps=6\n"
+        "mmi codec decode speech.npz --out again.wav weights=encodec_24khz",
+        false,
+        true},
+    Verb{
         "rooms",
         kTools,
         "Rooms: impulse responses, depth, maps and measures of scenes",
