@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+
+#include "mmi/nn/kernels/weight_only.h"
+
+/// Inner loops over weights that are stored small; raw pointers only.
+namespace mmi::nn::kernels {
+
+/// Rows of activations, `stride` values apart.
+struct Rows {
+  const float* data = nullptr;
+  std::int64_t count = 0;
+  std::int64_t stride = 0;
+};
+
+/// (out,in), rows `stride` values apart.
+struct Bf16Rows {
+  const std::uint16_t* data = nullptr;
+  std::int64_t stride = 0;
+};
+
+/// (out,in) and its scales (out, ceil(in / kInt8Group)), both without gaps.
+struct Int8Rows {
+  const std::int8_t* data = nullptr;
+  const float* scales = nullptr;
+};
+
+/// y[m,n] = x[m,:] . weight[n,:] for n in [from, to) and all of x's `count` rows; y's rows are
+/// `out` values apart.
+void thin_product(
+    InstructionSet set,
+    const Rows& x,
+    const Bf16Rows& weight,
+    std::int64_t in,
+    std::int64_t from,
+    std::int64_t to,
+    float* y,
+    std::int64_t out);
+
+void thin_product(
+    InstructionSet set,
+    const Rows& x,
+    const Int8Rows& weight,
+    std::int64_t in,
+    std::int64_t from,
+    std::int64_t to,
+    float* y,
+    std::int64_t out);
+
+/// weight[rows, columns] as float32, without gaps.
+struct Panel {
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  std::int64_t first_column = 0;
+  std::int64_t columns = 0;
+};
+
+void unpack(InstructionSet set, const Bf16Rows& weight, const Panel& panel, float* to);
+
+void unpack(
+    InstructionSet set, const Int8Rows& weight, std::int64_t in, const Panel& panel, float* to);
+
+}  // namespace mmi::nn::kernels
