@@ -281,6 +281,41 @@ TEST(Masked, LevelwiseGoesFromCoarseToFine) {
       decode_masked(recorder.network(), blank(1, 3, 30), {}, kEntries, {3}, config).passes, 18);
 }
 
+TEST(Masked, SpansAreCommittedByTheSurestOfTheirFrames) {
+  // Level 0 has sure frames 4 and 8, each among unsure ones; their spans of three go first.
+  const auto network = [](const torch::Tensor& tokens, std::int64_t) {
+    auto logits = torch::zeros({tokens.size(0), 2, 11, kEntries});
+    logits.select(3, 5).fill_(2);
+    logits.index_put_({0, 0, 4, 5}, 9);
+    logits.index_put_({0, 0, 8, 5}, 8);
+    return logits;
+  };
+  MaskedDecodingConfig config;
+  config.mode = MaskMode::kLevelwise;
+  config.level_steps = {4, 1};
+  config.schedule = MaskSchedule::kLinear;
+  config.noise = 0;
+  config.sampling.temperature = 0;
+  config.span = 3;
+  std::vector<torch::Tensor> seen;
+  const TokenNetwork recorded = [&](const torch::Tensor& tokens, std::int64_t pass) {
+    seen.push_back(tokens[0][0].eq(kEntries));
+    return network(tokens, pass);
+  };
+  const auto out = decode_masked(recorded, blank(1, 2, 11), {}, kEntries, {1}, config);
+  EXPECT_EQ(out.passes, 5);
+  EXPECT_TRUE(out.tokens.eq(5).all().item<bool>());
+  const auto open = [](const std::vector<std::int64_t>& frames) {
+    auto mask = torch::zeros({11}, torch::kBool);
+    for (const std::int64_t frame : frames) {
+      mask[frame] = true;
+    }
+    return mask;
+  };
+  EXPECT_TRUE(torch::equal(seen[1], open({0, 1, 2, 6, 7, 8, 9, 10})));
+  EXPECT_TRUE(torch::equal(seen[2], open({0, 1, 2, 9, 10})));
+}
+
 TEST(Masked, CoarseLevelsStayAndFineOnesAreOnePool) {
   Recorder recorder;
   MaskedDecodingConfig config;

@@ -65,6 +65,16 @@ TEST(TrainingMask, AtLeastOneEntryIsMasked) {
   EXPECT_GT(mask.scored.any(0).sum().item<std::int64_t>(), 3);  // not always the same
 }
 
+TEST(TrainingMask, SpansAreMaskedAsAWhole) {
+  TrainingMaskConfig config;
+  config.span = 3;
+  const auto mask = draw_training_mask(200, 4, 50, config, Rng(3)).scored;
+  const auto whole = mask.narrow(2, 0, 48).unflatten(2, {16, 3}).sum(3);
+  EXPECT_TRUE((whole.eq(0) | whole.eq(3)).all().item<bool>());
+  EXPECT_TRUE(torch::equal(mask.select(2, 48), mask.select(2, 49)));  // the last span is shorter
+  EXPECT_NEAR(mask.to(torch::kDouble).mean().item<double>(), 0.75, 0.03);
+}
+
 TEST(TrainingMask, ModesMaskTheirLevels) {
   const auto fine = draw_training_mask(8, 6, 40, {}, Rng(2), 0, MaskMode::kCoarseToFine, 4).masked;
   EXPECT_FALSE(fine.narrow(1, 0, 4).any().item<bool>());

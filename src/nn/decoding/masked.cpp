@@ -20,7 +20,19 @@ struct Stage {
 /// A masked position of one sample in time-outer, codebook-inner order, i = t K + k.
 struct Position {
   std::int64_t flat = 0;
-  double confidence = 0;
+  double log_p = 0;
+  double noise = 0;
+};
+
+/// Positions that stay masked or are committed together.
+struct Span {
+  std::int64_t id = 0;
+  double log_p = 0;
+  double noise = 0;
+
+  double confidence() const {
+    return log_p + noise;
+  }
 };
 
 torch::Tensor level_mask(const torch::Tensor& masked, std::int64_t first, std::int64_t last) {
@@ -92,7 +104,7 @@ class Loop {
     for (std::int64_t b = 0; b < samples; ++b) {
       for (std::int64_t i = 0; i < size; ++i) {
         if (set[b * size + i]) {
-          open[static_cast<std::size_t>(b)].push_back({i, 0});
+          open[static_cast<std::size_t>(b)].push_back({i});
         }
       }
     }
@@ -100,7 +112,7 @@ class Loop {
     std::size_t steps = 0;
     for (const auto& positions : open) {
       counts.push_back(masked_counts(
-          config_.schedule, stage.steps, static_cast<std::int64_t>(positions.size())));
+          config_.schedule, stage.steps, static_cast<std::int64_t>(spans_of(positions).size())));
       steps = std::max(steps, counts.back().size());
     }
     for (std::size_t t = 0; t < steps; ++t) {
@@ -157,7 +169,8 @@ class Loop {
     for (auto& positions : open) {
       for (Position& p : positions) {
         out[rows[row]] = token[row];
-        p.confidence = value[row] + (alpha == 0 ? 0 : alpha * gumbels[row]);
+        p.log_p = value[row];
+        p.noise = alpha == 0 ? 0 : alpha * gumbels[row];
         ++row;
       }
     }
@@ -196,21 +209,48 @@ class Loop {
     return (b * levels_ + flat % levels_) * frames_ + flat / levels_;
   }
 
-  /// Leaves the `count` positions of least confidence, exactly, in their order.
-  static void keep_least(std::vector<Position>& positions, std::int64_t count) {
-    if (count < static_cast<std::int64_t>(positions.size())) {
-      std::nth_element(
-          positions.begin(),
-          positions.begin() + count,
-          positions.end(),
-          [](const Position& a, const Position& b) {
-            return a.confidence != b.confidence ? a.confidence < b.confidence : a.flat < b.flat;
-          });
-      positions.resize(static_cast<std::size_t>(count));
+  std::int64_t span_of(const Position& p) const {
+    return p.flat / levels_ / config_.span * levels_ + p.flat % levels_;
+  }
+
+  /// In the order of their ids; the noise of a span is that of its first open position.
+  std::vector<Span> spans_of(const std::vector<Position>& positions) const {
+    std::vector<Span> spans;
+    for (const Position& p : positions) {
+      spans.push_back({span_of(p), p.log_p, p.noise});
     }
-    std::sort(positions.begin(), positions.end(), [](const Position& a, const Position& b) {
-      return a.flat < b.flat;
-    });
+    if (config_.span == 1) {
+      return spans;
+    }
+    std::stable_sort(
+        spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.id < b.id; });
+    std::vector<Span> merged;
+    for (const Span& span : spans) {
+      if (merged.empty() || merged.back().id != span.id) {
+        merged.push_back(span);
+      } else {
+        merged.back().log_p = std::max(merged.back().log_p, span.log_p);
+      }
+    }
+    return merged;
+  }
+
+  /// Leaves the `count` spans of least confidence, exactly, in their order.
+  void keep_least(std::vector<Position>& positions, std::int64_t count) const {
+    auto spans = spans_of(positions);
+    if (count >= static_cast<std::int64_t>(spans.size())) {
+      return;
+    }
+    std::nth_element(
+        spans.begin(), spans.begin() + count, spans.end(), [](const Span& a, const Span& b) {
+          return a.confidence() != b.confidence() ? a.confidence() < b.confidence() : a.id < b.id;
+        });
+    std::vector<bool> kept(static_cast<std::size_t>(levels_ * frames_));
+    for (std::int64_t i = 0; i < count; ++i) {
+      kept[static_cast<std::size_t>(spans[static_cast<std::size_t>(i)].id)] = true;
+    }
+    std::erase_if(
+        positions, [&](const Position& p) { return !kept[static_cast<std::size_t>(span_of(p))]; });
   }
 
   void remask(const std::vector<Position>& positions, std::int64_t b) {
@@ -277,6 +317,7 @@ const config::Schema& MaskedDecodingConfig::schema() {
               config::at_least(1))
           .field(
               "coarse_levels", &C::coarse_levels, "c2f: levels that are given", config::at_least(0))
+          .field("span", &C::span, "frames that are committed together", config::at_least(1))
           .field("schedule", &C::schedule, "share that stays masked over the steps")
           .field("guidance", &C::guidance, "classifier-free; 1: none", config::at_least(0))
           .field(

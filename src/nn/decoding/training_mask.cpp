@@ -16,15 +16,30 @@ double normal_cdf(double z) {
   return 0.5 * std::erfc(-z / std::numbers::sqrt2);
 }
 
-/// Masks of one sample at [first, last) of its K T entries, at least one of them.
-void mask_entries(bool* set, std::int64_t first, std::int64_t last, double ratio, Rng& rng) {
+/// Masks spans of the levels [first, last) of one sample (K,T), at least one of them.
+void mask_levels(
+    bool* set,
+    std::int64_t first,
+    std::int64_t last,
+    std::int64_t frames,
+    std::int64_t span,
+    double ratio,
+    Rng& rng) {
+  const std::int64_t spans = (frames + span - 1) / span;  // of a level
+  const auto mask = [&](std::int64_t i) {
+    const std::int64_t begin = i % spans * span;
+    bool* level = set + i / spans * frames;
+    std::fill(level + begin, level + std::min(begin + span, frames), true);
+  };
   bool any = false;
-  for (std::int64_t i = first; i < last; ++i) {
-    set[i] = rng.chance(ratio);
-    any = any || set[i];
+  for (std::int64_t i = first * spans; i < last * spans; ++i) {
+    if (rng.chance(ratio)) {
+      mask(i);
+      any = true;
+    }
   }
   if (!any) {
-    set[first + rng.integer(last - first)] = true;
+    mask(first * spans + rng.integer((last - first) * spans));
   }
 }
 
@@ -44,6 +59,7 @@ const config::Schema& TrainingMaskConfig::schema() {
               &C::final_mean,
               "truncated_normal: mean at the end of the training; null: as mean")
           .field("scope", &C::scope, "a ratio for each sample, or one for the batch")
+          .field("span", &C::span, "frames that are masked together", config::at_least(1))
           .check([](const C& c, config::Problems& problems) {
             if (c.low >= c.high) {
               problems.add(format("low must be below high, but is {} of {}", c.low, c.high));
@@ -110,15 +126,15 @@ TrainingMask draw_training_mask(
     Rng own = rng.stream("mask", static_cast<std::uint64_t>(b));
     const double drawn = draw_mask_ratios(config, 1, own, progress).item<double>();
     const double ratio = config.scope == MaskScope::kBatch ? common : drawn;
-    std::int64_t begin = first * frames;
-    std::int64_t end = size;
+    std::int64_t begin = first;
+    std::int64_t end = codebooks;
     if (mode == MaskMode::kLevelwise) {
-      begin = own.integer(codebooks) * frames;
-      end = begin + frames;
+      begin = own.integer(codebooks);
+      end = begin + 1;
     }
-    mask_entries(scored + b * size, begin, end, ratio, own);
+    mask_levels(scored + b * size, begin, end, frames, config.span, ratio, own);
     std::copy(scored + b * size, scored + (b + 1) * size, masked + b * size);
-    std::fill(masked + b * size + end, masked + (b + 1) * size, true);
+    std::fill(masked + b * size + end * frames, masked + (b + 1) * size, true);
   }
   return mask;
 }

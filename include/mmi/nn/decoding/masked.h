@@ -36,6 +36,9 @@ struct MMI_API MaskedDecodingConfig {
   /// Levelwise: S of each level; empty: `steps` for the first, 1 for each other (SoundStorm).
   std::vector<std::int64_t> level_steps;
   std::int64_t coarse_levels = 0;  ///< of c2f
+  /// Frames of one level that are masked and committed together, by the confidence of the surest of
+  /// them; N counts such spans (MAGNeT: 3). Spans begin at multiples of their length.
+  std::int64_t span = 1;
   MaskSchedule schedule = MaskSchedule::kCosine;
   double guidance = 1;                      ///< w; 1: the conditional network alone
   std::optional<double> guidance_final;     ///< w falls from `guidance` to this with the mask ratio

@@ -30,6 +30,7 @@ struct MMI_API TrainingMaskConfig {
   double high = 1;
   std::optional<double> final_mean;  ///< truncated_normal: reached linearly at progress 1
   MaskScope scope = MaskScope::kSample;
+  std::int64_t span = 1;  ///< frames of a level that are masked together (MAGNeT: 3)
 
   static const config::Schema& schema();
 };
@@ -45,9 +46,10 @@ struct MMI_API TrainingMask {
                          ///< sample
 };
 
-/// Masks each entry with probability r, and at least one of a sample. joint (and inpaint): any
-/// entry. levelwise: entries of one level drawn for each sample, all finer levels masked but not
-/// scored. c2f: entries of levels from `coarse_levels` on. Sample b draws from stream b of `rng`.
+/// Masks each entry (span of frames) with probability r, and at least one of a sample. joint (and
+/// inpaint): any entry. levelwise: entries of one level drawn for each sample, all finer levels
+/// masked but not scored. c2f: entries of levels from `coarse_levels` on. Sample b draws from
+/// stream b of `rng`.
 MMI_API TrainingMask draw_training_mask(
     std::int64_t batch,
     std::int64_t codebooks,
