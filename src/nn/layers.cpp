@@ -4,7 +4,10 @@
 
 #include <cmath>
 
+#include "mmi/base/errors.h"
 #include "mmi/nn/init_context.h"
+#include "mmi/nn/kernels/weight_only.h"
+#include "mmi/nn/lora.h"
 
 namespace mmi::nn {
 namespace {
@@ -30,8 +33,36 @@ Linear::Linear(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor Linear::forward(const torch::Tensor& x) {
+  const auto y = product(x);
+  return adapter == nullptr || adapter->merged ? y : y + adapter->forward(x, is_training());
+}
+
+torch::Tensor Linear::product(const torch::Tensor& x) const {
+  if (weight_scale.defined()) {
+    return linear_int8(x, weight, weight_scale, bias);
+  }
+  const bool trained = at::GradMode::is_enabled() && weight.requires_grad();
+  if (weight.scalar_type() == torch::kBFloat16 && weight.is_cpu() && !trained &&
+      x.scalar_type() == torch::kFloat) {
+    return linear_bf16(x, weight, bias);
+  }
   return bias.defined() ? at::linear(x, fitting(weight, x), fitting(bias, x))
                         : at::linear(x, fitting(weight, x));
+}
+
+void Linear::quantize_int8() {
+  if (weight_scale.defined()) {
+    return;
+  }
+  MMI_CHECK(
+      ConfigError,
+      weight.is_cpu() || weight.is_meta(),
+      "int8 weights are for CPUs, but this layer is on {}",
+      weight.device().str());
+  auto packed = nn::quantize_int8(weight);
+  parameters_.erase("weight");
+  weight = register_buffer("weight", packed.values);
+  weight_scale = register_buffer("weight_scale", packed.scales);
 }
 
 Embedding::Embedding(std::int64_t rows, std::int64_t dim) {

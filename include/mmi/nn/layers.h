@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "mmi/base/api.h"
 #include "mmi/nn/unary_module.h"
@@ -11,16 +12,28 @@
 /// type of the weights; elsewhere they have the weights' type.
 namespace mmi::nn {
 
+struct LoraAdapter;
+
 /// Keys weight (out,in) and, if wanted, bias (out). (...,in) -> (...,out). Weights are drawn from
-/// the uniform distribution over ±1 / sqrt(in); the bias begins with zeros.
+/// the uniform distribution over ±1 / sqrt(in); the bias begins with zeros. bfloat16 weights on a
+/// CPU are multiplied as nn/kernels/weight_only.h says, unless they are trained.
 class MMI_API Linear : public UnaryModule {
  public:
   Linear(std::int64_t in, std::int64_t out, bool bias = false);
 
   torch::Tensor forward(const torch::Tensor& x) override;
 
+  /// Keeps the weight as int8 and its scales from now on, both buffers: a quarter of float32's
+  /// memory, no training. On a CPU or meta only; nothing happens if they are so already.
+  void quantize_int8();
+
   torch::Tensor weight;
   torch::Tensor bias;
+  torch::Tensor weight_scale;            ///< of int8 weights; undefined: there are none
+  std::shared_ptr<LoraAdapter> adapter;  ///< adds to what comes out (nn/lora.h); null: nothing
+
+ private:
+  torch::Tensor product(const torch::Tensor& x) const;
 };
 
 /// Key weight (V,D), drawn from N(0,1). Indices (...) int64 -> (...,D).
