@@ -6,6 +6,7 @@
 #include "mmi/data/manifest.h"
 #include "mmi/encoders/encoder.h"
 #include "mmi/heads/head.h"
+#include "mmi/lm/causal_lm.h"
 #include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "mmi/models/codec/register.h"
@@ -20,6 +21,7 @@ void register_all() {
     encoders::register_encoders();
     codecs::register_codecs();
     heads::register_heads();
+    lm::register_lms();
     metrics::register_metrics();
     models::audeo::register_audeo();
     models::codec::register_codec();

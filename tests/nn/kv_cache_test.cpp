@@ -97,5 +97,17 @@ TEST(KvCache, StepsOfGroupedAttentionEqualTheWholeSequence) {
   EXPECT_LT((torch::cat(parts, 2) - whole).abs().max().item<double>(), 1e-6);
 }
 
+TEST(KvCache, AWindowHidesOlderColumns) {
+  KvCache cache(1, 1, 1, 8, 2);
+  const auto keys = torch::zeros({1, 1, 3, 2});
+  cache.append(0, keys, keys);
+  const auto expected = torch::tensor(
+      {{false, true, true, true, false}, {false, false, true, true, true}}, torch::kBool);
+  EXPECT_TRUE(cache.attention_mask(2, 3)[0][0].equal(expected));
+  // A window that nothing is older than is none.
+  EXPECT_FALSE(cache.attention_mask(1, 4).defined());
+  EXPECT_TRUE(cache.attention_mask(1, 3).defined());
+}
+
 }  // namespace
 }  // namespace mmi::nn::decoding

@@ -9,6 +9,12 @@
 namespace mmi::nn::decoding {
 namespace {
 
+/// (B,1,T0) bool, true where a prompt holds ids.
+torch::Tensor real_columns(const AutoregressiveRequest& r) {
+  const auto first = torch::tensor(r.padding, torch::kLong).view({-1, 1, 1});
+  return torch::arange(r.prompt.size(2)).ge(first).to(r.prompt.device());
+}
+
 void check(const AutoregressiveRequest& r, const AutoregressiveConfig& config) {
   MMI_CHECK(
       ShapeError,
@@ -28,13 +34,19 @@ void check(const AutoregressiveRequest& r, const AutoregressiveConfig& config) {
       "{} frames are fewer than the prompt's {}",
       r.frames,
       r.prompt.size(2));
+  const bool one = r.prompt.size(1) == 1;
   MMI_CHECK(
       ConfigError,
-      r.prompt.numel() == 0 || (r.prompt.min().item<std::int64_t>() >= 0 &&
-                                r.prompt.max().item<std::int64_t>() < r.entries),
+      r.padding.empty() || (one && static_cast<std::int64_t>(r.padding.size()) == batch),
+      "padding is a number for each of {} prompts of a single codebook",
+      batch);
+  const auto ids = r.padding.empty() ? r.prompt : r.prompt.where(real_columns(r), 0);
+  MMI_CHECK(
+      ConfigError,
+      ids.numel() == 0 ||
+          (ids.min().item<std::int64_t>() >= 0 && ids.max().item<std::int64_t>() < r.entries),
       "a prompt must be in [0, {})",
       r.entries);
-  const bool one = r.prompt.size(1) == 1;
   MMI_CHECK(
       ConfigError, one || r.stop_ids.empty(), "stop ids need a single codebook, as of a text");
   MMI_CHECK(
@@ -62,6 +74,8 @@ class Loop {
     auto codes = torch::full({batch_, codebooks_, r_.frames}, r_.entries, torch::kLong);
     codes.narrow(2, 0, r_.prompt.size(2)).copy_(r_.prompt);
     sequence_ = pattern_.weave(codes, r_.entries);
+    padding_ = r_.padding;
+    padding_.resize(static_cast<std::size_t>(batch_));
     done_.assign(static_cast<std::size_t>(batch_), false);
     lengths_.assign(static_cast<std::size_t>(batch_), r_.frames);
     if (config_.sampling.repetition_penalty != 1) {
@@ -128,7 +142,7 @@ class Loop {
       const auto draws = uniform_draws(
           r_.seeds[static_cast<std::size_t>(b)],
           "next token",
-          static_cast<std::uint64_t>(s),
+          static_cast<std::uint64_t>(s - padding_[static_cast<std::size_t>(b)]),
           codebooks_);
       for (const std::int64_t k : open) {
         uniforms.push_back(draws[static_cast<std::size_t>(k)]);
@@ -185,8 +199,9 @@ class Loop {
   std::int64_t batch_;
   std::int64_t codebooks_;
   std::int64_t columns_;
-  torch::Tensor sequence_;  // (B,K,1+steps) on the host
-  torch::Tensor seen_;      // (B K,V) bool
+  torch::Tensor sequence_;             // (B,K,1+steps) on the host
+  torch::Tensor seen_;                 // (B K,V) bool
+  std::vector<std::int64_t> padding_;  // columns of the prompt that are none
   std::vector<bool> done_;
   std::vector<std::int64_t> lengths_;
 };

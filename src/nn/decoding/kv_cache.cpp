@@ -133,15 +133,19 @@ torch::Tensor KvCache::positions(std::int64_t n) const {
   return count.clamp_min(0).narrow(1, length(), n);
 }
 
-torch::Tensor KvCache::attention_mask(std::int64_t n) const {
-  if (n == 1 && !real_.defined()) {
+torch::Tensor KvCache::attention_mask(std::int64_t n, std::int64_t window) const {
+  const std::int64_t total = length() + n;
+  const bool cut = window > 0 && total > window;
+  if (n == 1 && !real_.defined() && !cut) {
     return {};
   }
   const auto options = keys_.front().options();
-  const std::int64_t total = length() + n;
   const auto key = torch::arange(total, options.dtype(torch::kLong)).view({1, 1, 1, total});
   const auto query = torch::arange(length(), total, options.dtype(torch::kLong)).view({1, 1, n, 1});
-  const auto causal = key.le(query);
+  auto causal = key.le(query);
+  if (cut) {
+    causal = causal.logical_and(key.gt(query - window));
+  }
   if (!real_.defined()) {
     return causal.expand({batch_, 1, n, total});
   }

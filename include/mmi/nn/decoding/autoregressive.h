@@ -30,9 +30,12 @@ struct MMI_API AutoregressiveConfig {
 using ColumnNetwork = std::function<torch::Tensor(const torch::Tensor& columns)>;
 
 struct MMI_API AutoregressiveRequest {
-  std::int64_t entries = 0;            ///< V
-  std::int64_t frames = 0;             ///< T, those of the prompt included
-  torch::Tensor prompt;                ///< (B,K,T0) int64 in [0, V), T0 <= T
+  std::int64_t entries = 0;  ///< V
+  std::int64_t frames = 0;   ///< T, those of the prompt included
+  torch::Tensor prompt;      ///< (B,K,T0) int64 in [0, V), T0 <= T
+  /// K = 1: so many columns at the start of each sample's prompt are padding, V, of which the
+  /// network must know; its draws don't depend on them. Empty: none.
+  std::vector<std::int64_t> padding;
   std::vector<std::uint64_t> seeds;    ///< one a sample
   bool start_column = true;            ///< false needs a prompt of at least one frame
   std::vector<std::int64_t> stop_ids;  ///< K = 1: a sample that draws one of them is done

@@ -66,8 +66,14 @@ class MMI_API KvCache {
 
   /// What the next n columns may see of all length() + n: (B,1,n,length() + n) bool, causal and
   /// without padding; a padding column sees itself, so that no row is empty. Undefined when they
-  /// may see everything (n = 1 without padding). Ask before the first layer appends.
-  torch::Tensor attention_mask(std::int64_t n) const;
+  /// may see everything (n = 1 without padding). `window` > 0: a column sees itself and the
+  /// window - 1 columns before it. Ask before the first layer appends.
+  torch::Tensor attention_mask(std::int64_t n, std::int64_t window = 0) const;
+
+  /// (B,capacity) bool, true where a column is real; undefined when all are.
+  const torch::Tensor& real() const {
+    return real_;
+  }
 
  private:
   std::int64_t batch_;

@@ -1,0 +1,247 @@
+#include "lm/kernels.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "mmi/base/errors.h"
+
+#define MMI_INLINE __attribute__((always_inline)) inline
+
+namespace mmi::lm::kernels {
+namespace {
+
+/// Vectors of N floats; the compiler turns them into what the function they end up in may use.
+template <int N>
+using Lanes = float __attribute__((vector_size(N * 4), aligned(4), may_alias));
+
+/// Not by value, which the plain functions around could not return.
+template <int N>
+MMI_INLINE const Lanes<N>& at(const float* from) {
+  return *reinterpret_cast<const Lanes<N>*>(from);
+}
+
+template <int N>
+MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
+  Lanes<N> sums[4] = {};
+  std::int64_t i = 0;
+  for (; i + 4 * N <= size; i += 4 * N) {
+    for (int u = 0; u < 4; ++u) {
+      sums[u] += at<N>(a + i + u * N) * at<N>(b + i + u * N);
+    }
+  }
+  const Lanes<N> all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float sum = 0;
+  for (int lane = 0; lane < N; ++lane) {
+    sum += all[lane];
+  }
+  for (; i < size; ++i) {
+    sum += a[i] * b[i];
+  }
+  return sum;
+}
+
+/// out += weight * row
+template <int N>
+MMI_INLINE void add_scaled(float* out, const float* row, float weight, std::int64_t size) {
+  std::int64_t i = 0;
+  for (; i + N <= size; i += N) {
+    *reinterpret_cast<Lanes<N>*>(out + i) += weight * at<N>(row + i);
+  }
+  for (; i < size; ++i) {
+    out[i] += weight * row[i];
+  }
+}
+
+/// e^x for x <= 0, off by at most two units in the last place (Cephes' polynomial).
+MMI_INLINE float exp_of(float x) {
+  constexpr float kRound =
+      12582912.0F;  // adding it leaves the nearest whole number in the mantissa
+  x = std::max(x, -87.0F);
+  const float shifted = x * 1.44269504F + kRound;
+  const float n = shifted - kRound;
+  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1;
+  const auto power = (std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRound))
+                     << 23;
+  return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + power);
+}
+
+/// One key-value head of one sample.
+struct Head {
+  const float* q;       // (group,dim)
+  const float* keys;    // (columns,dim)
+  const float* values;  // (columns,dim)
+  const bool* real;     // (columns) or null
+  float* out;           // (group,dim)
+  float* scores;        // (group,columns)
+  std::int64_t group;
+  std::int64_t columns;
+  std::int64_t dim;
+  float scale;
+  float soft_cap;
+};
+
+template <int N>
+MMI_INLINE void attend(const Head& h) {
+  for (std::int64_t s = 0; s < h.columns; ++s) {
+    for (std::int64_t g = 0; g < h.group; ++g) {
+      float score = h.scale * dot<N>(h.q + g * h.dim, h.keys + s * h.dim, h.dim);
+      if (h.soft_cap > 0) {
+        score = h.soft_cap * std::tanh(score / h.soft_cap);
+      }
+      const bool seen = h.real == nullptr || h.real[s];
+      h.scores[g * h.columns + s] = seen ? score : -std::numeric_limits<float>::infinity();
+    }
+  }
+  for (std::int64_t g = 0; g < h.group; ++g) {
+    float* const score = h.scores + g * h.columns;
+    // NaN must come out as NaN, which std::max would drop.
+    float top = score[0];
+    for (std::int64_t s = 1; s < h.columns; ++s) {
+      top = score[s] > top || std::isnan(score[s]) ? score[s] : top;
+    }
+    for (std::int64_t s = 0; s < h.columns; ++s) {
+      score[s] = exp_of(score[s] - top);
+    }
+    double sum = 0;
+    for (std::int64_t s = 0; s < h.columns; ++s) {
+      if (h.real != nullptr && !h.real[s]) {
+        score[s] = 0;
+      }
+      sum += score[s];
+    }
+    const auto share = static_cast<float>(1 / sum);
+    for (std::int64_t s = 0; s < h.columns; ++s) {
+      score[s] *= share;
+    }
+    std::fill(h.out + g * h.dim, h.out + (g + 1) * h.dim, std::isnan(top) ? top : 0.0F);
+  }
+  for (std::int64_t s = 0; s < h.columns; ++s) {
+    for (std::int64_t g = 0; g < h.group; ++g) {
+      add_scaled<N>(h.out + g * h.dim, h.values + s * h.dim, h.scores[g * h.columns + s], h.dim);
+    }
+  }
+}
+
+using Attend = void (*)(const Head&);
+
+#ifdef __x86_64__
+__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))) void attend_avx512(
+    const Head& h) {
+  attend<16>(h);
+}
+
+__attribute__((target("avx2,fma"))) void attend_avx2(const Head& h) {
+  attend<8>(h);
+}
+#endif
+
+void attend_plain(const Head& h) {
+  attend<4>(h);
+}
+
+Attend widest() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    return attend_avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return attend_avx2;
+  }
+#endif
+  return attend_plain;
+}
+
+}  // namespace
+
+void rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
+  MMI_ASSERT(x.is_contiguous() && x.dim() == 4 && cos.stride(2) == 1 && sin.stride(2) == 1);
+  const std::int64_t n = x.size(1);
+  const std::int64_t heads = x.size(2);
+  const std::int64_t half = x.size(3) / 2;
+  auto* const data = x.mutable_data_ptr<float>();
+  const auto* const c = cos.const_data_ptr<float>();
+  const auto* const s = sin.const_data_ptr<float>();
+  const std::int64_t per_sample = cos.size(0) == 1 ? 0 : cos.stride(0);
+  const std::int64_t per_row = cos.stride(1);
+  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (heads * half));
+  at::parallel_for(0, x.size(0) * n, grain, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t row = from; row < to; ++row) {
+      const std::int64_t at = row / n * per_sample + row % n * per_row;
+      for (std::int64_t h = 0; h < heads; ++h) {
+        float* const first = data + (row * heads + h) * 2 * half;
+        float* const second = first + half;
+        for (std::int64_t i = 0; i < half; ++i) {
+          const float a = first[i];
+          const float b = second[i];
+          first[i] = a * c[at + i] - b * s[at + i];
+          second[i] = b * c[at + i] + a * s[at + i];
+        }
+      }
+    }
+  });
+}
+
+torch::Tensor attend_one(
+    const torch::Tensor& q,
+    const torch::Tensor& keys,
+    const torch::Tensor& values,
+    const torch::Tensor& real,
+    const Attention& how) {
+  const std::int64_t batch = q.size(0);
+  const std::int64_t heads = q.size(2);
+  const std::int64_t dim = q.size(3);
+  const std::int64_t kv_heads = keys.size(1);
+  const std::int64_t group = heads / kv_heads;
+  MMI_ASSERT(q.is_contiguous() && keys.stride(2) == dim && keys.stride(3) == 1);
+  MMI_ASSERT(values.strides() == keys.strides() && values.sizes() == keys.sizes());
+  const std::int64_t first =
+      how.window > 0 ? std::max<std::int64_t>(0, keys.size(2) - how.window) : 0;
+  const std::int64_t columns = keys.size(2) - first;
+  torch::Tensor out = torch::empty({batch, 1, heads * dim}, q.options());
+  const auto* const q_data = q.const_data_ptr<float>();
+  const auto* const key_data = keys.const_data_ptr<float>();
+  const auto* const value_data = values.const_data_ptr<float>();
+  const bool* const real_data = real.defined() ? real.const_data_ptr<bool>() : nullptr;
+  auto* const out_data = out.mutable_data_ptr<float>();
+  static const Attend attend_head = widest();
+  const std::int64_t grain = std::max<std::int64_t>(1, 65536 / (group * columns * dim));
+  at::parallel_for(0, batch * kv_heads, grain, [&](std::int64_t from, std::int64_t to) {
+    static thread_local std::vector<float> scores;  // keeps its memory from step to step
+    scores.resize(static_cast<std::size_t>(group * columns));
+    for (std::int64_t i = from; i < to; ++i) {
+      const std::int64_t b = i / kv_heads;
+      const std::int64_t kv = i % kv_heads;
+      const std::int64_t at = b * keys.stride(0) + kv * keys.stride(1) + first * dim;
+      const std::int64_t query = (b * heads + kv * group) * dim;
+      attend_head(
+          {q_data + query,
+           key_data + at,
+           value_data + at,
+           real_data == nullptr ? nullptr : real_data + b * real.stride(0) + first,
+           out_data + query,
+           scores.data(),
+           group,
+           columns,
+           dim,
+           static_cast<float>(how.scale),
+           static_cast<float>(how.soft_cap)});
+    }
+  });
+  return out;
+}
+
+}  // namespace mmi::lm::kernels
