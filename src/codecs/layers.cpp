@@ -54,6 +54,10 @@ bool may_overwrite(const torch::Tensor& x) {
 
 }  // namespace
 
+std::unique_ptr<Stream> Layer::stream_behind(const Pointwise& /*before*/) const {
+  return nullptr;
+}
+
 Conv::Conv(const ConvShape& shape) : Conv(shape, false) {}
 
 Conv::Conv(const ConvShape& shape, bool transposed) : shape_(shape) {
@@ -84,12 +88,16 @@ torch::Tensor Conv::weight() const {
 
 class Conv::Piecewise : public Stream {
  public:
-  explicit Piecewise(const Conv& conv) : conv_(conv), shape_(conv.shape_) {}
+  explicit Piecewise(const Conv& conv, const Pointwise* before = nullptr)
+      : conv_(conv), shape_(conv.shape_), before_(before) {}
 
   torch::Tensor push(const torch::Tensor& piece, bool last) override {
     const Padding& pad = shape_.padding;
+    if (length_ == 0 && last && may_overwrite(piece)) {
+      return at_once(piece);
+    }
     length_ += piece.size(2);
-    waiting_ = joined(waiting_, piece);
+    waiting_ = joined(waiting_, before_ != nullptr ? before_->apply(piece) : piece);
     if (!begun_ && last) {
       return whole(waiting_);
     }
@@ -128,6 +136,34 @@ class Conv::Piecewise : public Stream {
   }
 
  private:
+  /// A whole signal without gradients: what stands before the convolution is written to where the
+  /// padded signal is, in one pass.
+  torch::Tensor at_once(const torch::Tensor& input) const {
+    const Padding& pad = shape_.padding;
+    const std::int64_t length = input.size(2);
+    const std::int64_t right = pad.right + fill_of(shape_, length);
+    if ((before_ == nullptr && !pad.reflect) || length <= std::max(pad.left, right)) {
+      return whole(before_ != nullptr ? before_->apply(input) : input);
+    }
+    const auto x = input.new_empty({input.size(0), input.size(1), pad.left + length + right});
+    const auto inner = x.slice(2, pad.left, pad.left + length);
+    if (before_ != nullptr) {
+      before_->apply_into(inner, input);
+    } else {
+      inner.copy_(input);
+    }
+    const auto head = x.slice(2, 0, pad.left);
+    const auto tail = x.slice(2, pad.left + length);
+    if (pad.reflect) {
+      head.copy_(inner.slice(2, 1, pad.left + 1).flip({2}));
+      tail.copy_(inner.slice(2, length - 1 - right, length - 1).flip({2}));
+    } else {
+      head.zero_();
+      tail.zero_();
+    }
+    return x.size(2) < shape_.span() ? nothing(input, shape_.out) : convolved(x, 0);
+  }
+
   torch::Tensor whole(const torch::Tensor& input) const {
     const Padding& pad = shape_.padding;
     const std::int64_t right = pad.right + fill_of(shape_, input.size(2));
@@ -140,6 +176,15 @@ class Conv::Piecewise : public Stream {
   }
 
   torch::Tensor convolved(const torch::Tensor& x, std::int64_t padding) const {
+    if (shape_.kernel == 1 && shape_.stride == 1 && padding == 0 && may_overwrite(x)) {
+      // A product of matrices takes a view of a longer signal as it is; a convolution copies it.
+      auto out = x.new_empty({x.size(0), shape_.out, x.size(2)});
+      for (std::int64_t b = 0; b < x.size(0); ++b) {
+        auto row = out[b];
+        at::addmm_out(row, conv_.bias_.unsqueeze(1), conv_.weight().squeeze(2), x[b]);
+      }
+      return out;
+    }
     return at::conv1d(
         x,
         conv_.weight(),
@@ -151,6 +196,7 @@ class Conv::Piecewise : public Stream {
 
   const Conv& conv_;
   const ConvShape& shape_;
+  const Pointwise* before_;
   bool begun_ = false;
   std::int64_t length_ = 0;
   std::int64_t kept_ = 0;
@@ -159,6 +205,10 @@ class Conv::Piecewise : public Stream {
 
 std::unique_ptr<Stream> Conv::stream() {
   return std::make_unique<Piecewise>(*this);
+}
+
+std::unique_ptr<Stream> Conv::stream_behind(const Pointwise& before) const {
+  return std::make_unique<Piecewise>(*this, &before);
 }
 
 ConvTranspose::ConvTranspose(const ConvShape& shape) : Conv(shape, true) {
@@ -211,6 +261,10 @@ class ConvTranspose::Piecewise : public Stream {
 
 std::unique_ptr<Stream> ConvTranspose::stream() {
   return std::make_unique<Piecewise>(*this);
+}
+
+std::unique_ptr<Stream> ConvTranspose::stream_behind(const Pointwise& /*before*/) const {
+  return nullptr;
 }
 
 Lstm::Lstm(std::int64_t channels, std::int64_t layers) : channels_(channels), layers_(layers) {
@@ -266,8 +320,17 @@ std::unique_ptr<Stream> Pointwise::stream() {
   return std::make_unique<Piecewise>(*this);
 }
 
+void Pointwise::apply_into(const torch::Tensor& out, const torch::Tensor& x) const {
+  out.copy_(apply(x));
+}
+
 torch::Tensor Elu::apply(const torch::Tensor& x) const {
   return at::elu(x);
+}
+
+void Elu::apply_into(const torch::Tensor& out, const torch::Tensor& x) const {
+  torch::Tensor written = out;
+  at::elu_out(written, x);
 }
 
 torch::Tensor Tanh::apply(const torch::Tensor& x) const {
@@ -278,13 +341,19 @@ Snake::Snake(std::int64_t channels)
     : alpha_(register_parameter("alpha", torch::ones({1, channels, 1}))) {}
 
 torch::Tensor Snake::apply(const torch::Tensor& x) const {
-  const auto scale = (alpha_ + 1e-9).reciprocal();
   if (!may_overwrite(x)) {
-    return x + scale * (alpha_ * x).sin().pow(2);
+    return x + (alpha_ + 1e-9).reciprocal() * (alpha_ * x).sin().pow(2);
   }
-  auto wave = (alpha_ * x).sin_();
-  wave.mul_(wave);
-  return wave.mul_(scale).add_(x);
+  const auto wave = torch::empty_like(x);
+  apply_into(wave, x);
+  return wave;
+}
+
+void Snake::apply_into(const torch::Tensor& out, const torch::Tensor& x) const {
+  torch::Tensor wave = out;
+  at::mul_out(wave, x, alpha_);
+  wave.sin_();
+  wave.mul_(wave).mul_((alpha_ + 1e-9).reciprocal()).add_(x);
 }
 
 TimeGroupNorm::TimeGroupNorm(std::int64_t channels)
@@ -306,9 +375,22 @@ Chain& Chain::add(const std::string& name, std::shared_ptr<Layer> layer) {
 
 class Chain::Piecewise : public Stream {
  public:
-  explicit Piecewise(const Chain& chain) {
-    for (const auto& part : chain.parts_) {
-      streams_.push_back(part->stream());
+  explicit Piecewise(const Chain& chain, std::unique_ptr<Stream> first = nullptr) {
+    std::size_t i = 0;
+    if (first) {
+      streams_.push_back(std::move(first));
+      ++i;
+    }
+    for (; i < chain.parts_.size(); ++i) {
+      const auto* before = dynamic_cast<const Pointwise*>(chain.parts_[i].get());
+      if (before != nullptr && i + 1 < chain.parts_.size()) {
+        if (auto both = chain.parts_[i + 1]->stream_behind(*before)) {
+          streams_.push_back(std::move(both));
+          ++i;
+          continue;
+        }
+      }
+      streams_.push_back(chain.parts_[i]->stream());
     }
   }
 
@@ -328,6 +410,11 @@ std::unique_ptr<Stream> Chain::stream() {
   return std::make_unique<Piecewise>(*this);
 }
 
+std::unique_ptr<Stream> Chain::stream_behind(const Pointwise& before) const {
+  auto first = parts_.empty() ? nullptr : parts_.front()->stream_behind(before);
+  return first ? std::make_unique<Piecewise>(*this, std::move(first)) : nullptr;
+}
+
 void Residual::set_shortcut(std::shared_ptr<Layer> shortcut) {
   shortcut_ = register_module("shortcut", std::move(shortcut));
 }
@@ -343,7 +430,8 @@ class Residual::Sum : public Stream {
     const auto made = main_->push(piece, last);
     const std::int64_t ready = made.size(2);
     if (ready == waiting_.size(2)) {
-      return std::exchange(waiting_, torch::Tensor()) + made;
+      const auto other = std::exchange(waiting_, torch::Tensor());
+      return may_overwrite(made) ? made.add_(other) : other + made;
     }
     const auto out = waiting_.slice(2, 0, ready) + made;
     waiting_ = from(waiting_, ready).clone();
@@ -354,6 +442,10 @@ class Residual::Sum : public Stream {
   std::unique_ptr<Stream> main_, shortcut_;
   torch::Tensor waiting_;
 };
+
+std::unique_ptr<Stream> Residual::stream_behind(const Pointwise& /*before*/) const {
+  return nullptr;
+}
 
 std::unique_ptr<Stream> Residual::stream() {
   return std::make_unique<Sum>(Chain::stream(), shortcut_ ? shortcut_->stream() : nullptr);

@@ -22,9 +22,14 @@ class Stream {
   virtual torch::Tensor push(const torch::Tensor& piece, bool last) = 0;
 };
 
+class Pointwise;
+
 class Layer : public torch::nn::Module {
  public:
   virtual std::unique_ptr<Stream> stream() = 0;
+
+  /// The same behind `before`, with fewer passes over memory; null where there is no such way.
+  virtual std::unique_ptr<Stream> stream_behind(const Pointwise& before) const;
 
   /// (B,C,L) → (B,C',L').
   torch::Tensor forward(const torch::Tensor& input) {
@@ -59,6 +64,7 @@ class Conv : public Layer {
  public:
   explicit Conv(const ConvShape& shape);
   std::unique_ptr<Stream> stream() override;
+  std::unique_ptr<Stream> stream_behind(const Pointwise& before) const override;
 
  protected:
   Conv(const ConvShape& shape, bool transposed);
@@ -75,6 +81,7 @@ class ConvTranspose : public Conv {
  public:
   explicit ConvTranspose(const ConvShape& shape);
   std::unique_ptr<Stream> stream() override;
+  std::unique_ptr<Stream> stream_behind(const Pointwise& before) const override;
 
  private:
   class Piecewise;
@@ -100,6 +107,9 @@ class Pointwise : public Layer {
   std::unique_ptr<Stream> stream() override;
   virtual torch::Tensor apply(const torch::Tensor& x) const = 0;
 
+  /// Into memory that is there already; without gradients.
+  virtual void apply_into(const torch::Tensor& out, const torch::Tensor& x) const;
+
  private:
   class Piecewise;
 };
@@ -107,6 +117,7 @@ class Pointwise : public Layer {
 class Elu : public Pointwise {
  public:
   torch::Tensor apply(const torch::Tensor& x) const override;
+  void apply_into(const torch::Tensor& out, const torch::Tensor& x) const override;
 };
 
 class Tanh : public Pointwise {
@@ -119,6 +130,7 @@ class Snake : public Pointwise {
  public:
   explicit Snake(std::int64_t channels);
   torch::Tensor apply(const torch::Tensor& x) const override;
+  void apply_into(const torch::Tensor& out, const torch::Tensor& x) const override;
 
  private:
   torch::Tensor alpha_;
@@ -151,6 +163,7 @@ class Chain : public Layer {
  public:
   Chain& add(const std::string& name, std::shared_ptr<Layer> layer);
   std::unique_ptr<Stream> stream() override;
+  std::unique_ptr<Stream> stream_behind(const Pointwise& before) const override;
 
  protected:
   class Piecewise;
@@ -163,6 +176,7 @@ class Residual : public Chain {
   /// Key shortcut.
   void set_shortcut(std::shared_ptr<Layer> shortcut);
   std::unique_ptr<Stream> stream() override;
+  std::unique_ptr<Stream> stream_behind(const Pointwise& before) const override;
 
  private:
   class Sum;
