@@ -36,6 +36,7 @@ constexpr std::pair<std::string_view, Run> kRunners[] = {
     {"table", run_table},
     {"audeo", run_tool},
     {"codec", run_tool},
+    {"lm", run_tool},
     {"rooms", run_tool},
     {"xrir", run_tool},
     {"quickstart", run_quickstart},

@@ -98,6 +98,10 @@ constexpr std::array kToolFlags = {
     Flag{"--out", "PATH", "The file or folder to write. Default: the tool's own"},
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
+constexpr std::array kLmFlags = {
+    Flag{"--prompt", "TEXT", "What the text begins with."},
+    Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
+};
 constexpr std::array kConvertFlags = {
     Flag{"--out", "FILE", "The file to write. Default: beside the input, with the new extension."},
 };
@@ -321,6 +325,18 @@ constexpr std::array kVerbs = {
         "mmi codec\n"
         "mmi codec encode speech.wav --out speech.npz weights=encodec_24khz kbps=6\n"
         "mmi codec decode speech.npz --out again.wav weights=encodec_24khz",
+        false,
+        true},
+    Verb{
+        "lm",
+        kTools,
+        "Language models: text from checkpoints of LLaMA, Mistral, Gemma and Qwen",
+        "lm <tool> [input …] [--prompt TEXT] [setting=value …]",
+        "Without a tool: all of them, a line each. `mmi lm <tool> --help` explains a tool and\n"
+        "its settings. `mmi list lm`: the published sizes.",
+        kLmFlags,
+        "mmi lm\n"
+        "mmi lm generate llama-7b-hf --prompt \"The sound of rain\" dtype=int8",
         false,
         true},
     Verb{

@@ -72,6 +72,16 @@ int run_tool(const Command& command) {
       inputs.push_back(argument);
     }
   }
+  if (command.has("--prompt")) {
+    settings.set("prompt", config::Node::text(command.value("--prompt")));
+  }
+  std::function<void(const std::string&)> show;
+  if (!command.json) {
+    show = [](const std::string& part) {
+      std::fwrite(part.data(), 1, part.size(), stdout);
+      std::fflush(stdout);
+    };
+  }
   return print(
       runs::run_tool(
           name,
@@ -79,7 +89,8 @@ int run_tool(const Command& command) {
           inputs,
           command.value("--out"),
           runs::Store(command.value("--runs")),
-          command.interrupted),
+          command.interrupted,
+          show),
       command.json);
 }
 

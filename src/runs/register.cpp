@@ -10,6 +10,7 @@
 #include "mmi/metrics/metric.h"
 #include "mmi/models/audeo/video2roll_task.h"
 #include "mmi/models/codec/register.h"
+#include "mmi/models/lm/register.h"
 #include "mmi/models/xrir/register.h"
 
 namespace mmi {
@@ -25,6 +26,7 @@ void register_all() {
     metrics::register_metrics();
     models::audeo::register_audeo();
     models::codec::register_codec();
+    models::lm::register_lm();
     models::xrir::register_xrir();
   });
 }

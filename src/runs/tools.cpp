@@ -33,7 +33,8 @@ ToolResult run_tool(
     const std::vector<std::string>& inputs,
     const std::filesystem::path& out,
     const Store& store,
-    const std::function<bool()>& stop) {
+    const std::function<bool()>& stop,
+    const std::function<void(const std::string&)>& show) {
   const auto tool = make_tool(name, settings);
   std::vector<std::shared_ptr<Run>> opened;
   ToolCall call;
@@ -44,6 +45,7 @@ ToolResult run_tool(
     return opened.back()->task;
   };
   call.stop = stop;
+  call.show = show;
   return tool->run(call);
 }
 

@@ -20,7 +20,8 @@ MMI_API ToolResult run_tool(
     const std::vector<std::string>& inputs,
     const std::filesystem::path& out,
     const Store& store,
-    const std::function<bool()>& stop = [] { return false; });
+    const std::function<bool()>& stop = [] { return false; },
+    const std::function<void(const std::string&)>& show = {});
 
 /// How `mmi <system> <tool>` is used, its settings with types, ranges and defaults: a help page.
 MMI_API std::string tool_help(const std::string& name);

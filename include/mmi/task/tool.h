@@ -23,6 +23,10 @@ struct ToolCall {
 
   /// Asked between items; true ends the work with what is finished.
   std::function<bool()> stop = [] { return false; };
+
+  /// Where somebody reads along: takes text as it comes, which then is no part of the result. May
+  /// be empty.
+  std::function<void(const std::string&)> show = {};
 };
 
 /// What was found in words, a line each; figures in the order they are shown; files that were

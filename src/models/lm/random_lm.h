@@ -1,0 +1,17 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+#include <string>
+
+#include "mmi/lm/causal_lm.h"
+
+namespace mmi::models::lm {
+
+/// A published size with weights that mean nothing, for measuring: N(0,0.02^2), a block of which
+/// is repeated, as drawing billions takes minutes. `int8`: its linear layers are so.
+std::shared_ptr<mmi::lm::CausalLm> random_lm(
+    const std::string& name, torch::ScalarType dtype, bool int8);
+
+}  // namespace mmi::models::lm
