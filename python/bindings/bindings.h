@@ -36,5 +36,7 @@ void bind_rooms(py::module_& m);
 void bind_scenes(py::module_& m);
 void bind_codecs(py::module_& m);
 void bind_decoding(py::module_& m);
+void bind_lm(py::module_& m);
+void bind_lora(py::module_& m);
 
 }  // namespace mmi::python

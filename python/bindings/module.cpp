@@ -135,4 +135,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   mmi::python::bind_rooms(m);
   mmi::python::bind_codecs(m);
   mmi::python::bind_decoding(m);
+  mmi::python::bind_lm(m);
+  mmi::python::bind_lora(m);
 }

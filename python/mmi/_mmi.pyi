@@ -19,6 +19,7 @@ __all__: list[str] = [
     "Core",
     "DecodeStream",
     "EncodeStream",
+    "KvCache",
     "Material",
     "Note",
     "Run",
@@ -30,6 +31,7 @@ __all__: list[str] = [
     "Tokenizer",
     "Tokens",
     "WorldRoom",
+    "add_lora",
     "align_responses",
     "auralize_room",
     "beam_search",
@@ -47,6 +49,7 @@ __all__: list[str] = [
     "codec_vectors",
     "create",
     "create_codec",
+    "create_lm",
     "create_token_head",
     "decode_masked",
     "describe_room_measures",
@@ -60,16 +63,27 @@ __all__: list[str] = [
     "key_name",
     "leave_group",
     "list_runs",
+    "lm_config",
+    "lm_embed",
+    "lm_embedding_scale",
+    "lm_forward",
+    "lm_generate",
+    "lm_make_cache",
     "load_codec",
+    "load_lm",
+    "load_lora",
     "load_tensors",
     "load_tokenizer",
     "log_mel",
+    "lora_config",
     "make_room",
     "measure_statuses",
+    "merge_lora",
     "metric_lines",
     "notes_to_roll",
     "octave_filter",
     "open_run",
+    "published_lm",
     "read_notes",
     "read_scene",
     "register_dataset",
@@ -78,6 +92,7 @@ __all__: list[str] = [
     "register_metric",
     "register_task",
     "registered",
+    "remove_lora",
     "render",
     "resolve",
     "revision",
@@ -88,6 +103,8 @@ __all__: list[str] = [
     "room_paths",
     "sample_tokens",
     "save_codec",
+    "save_lm",
+    "save_lora",
     "save_tensors",
     "set_verbose",
     "simulate_room",
@@ -575,6 +592,34 @@ class DecodeStream:
         Frames → (B,C,m), what no later frame changes.
         """
 
+class KvCache:
+    """
+    Keys and values of a text so far (mmi.lm.CausalLM.make_cache).
+    """
+    def crop(self, n: int) -> None:
+        """
+        Forgets the columns from n on.
+        """
+    def reorder(self, index: torch.Tensor) -> None:
+        """
+        Sample b continues what sample index[b] was, as beam search wants it.
+        """
+    @property
+    def capacity(self) -> int:
+        """
+        Columns that fit.
+        """
+    @property
+    def length(self) -> int:
+        """
+        Columns that are there.
+        """
+
+def add_lora(model: Core, options: dict[str, typing.Any]) -> int:
+    """
+    Number of adapted layers.
+    """
+
 def align_responses(
     responses: torch.Tensor, source: torch.Tensor, references: torch.Tensor
 ) -> torch.Tensor:
@@ -638,6 +683,9 @@ def create(
     """
 
 def create_codec(name: str, options: dict[str, typing.Any]) -> Core: ...
+def create_lm(
+    name: str, options: dict[str, typing.Any], dtype: torch.dtype, device: torch.device, draw: bool
+) -> Core: ...
 def create_token_head(
     name: str,
     options: dict[str, typing.Any],
@@ -709,7 +757,44 @@ def key_name(pitch: int) -> str:
 
 def leave_group() -> None: ...
 def list_runs(root: str | os.PathLike[str]) -> list[RunInfo]: ...
+def lm_config(model: Core) -> dict[str, typing.Any]: ...
+def lm_embed(model: Core, ids: torch.Tensor) -> torch.Tensor: ...
+def lm_embedding_scale(model: Core) -> float: ...
+def lm_forward(
+    model: Core,
+    input: torch.Tensor,
+    cache: KvCache | None,
+    mask: torch.Tensor | None,
+    last_only: bool,
+) -> torch.Tensor: ...
+def lm_generate(
+    model: Core,
+    prompts: collections.abc.Sequence[collections.abc.Sequence[int]],
+    embeddings: collections.abc.Sequence[torch.Tensor | None],
+    max_new_tokens: int,
+    sampling: dict[str, typing.Any],
+    seeds: collections.abc.Sequence[int],
+    stop_ids: collections.abc.Sequence[int],
+    on_token: typing.Any,
+) -> list[list[int]]:
+    """
+    New ids of each prompt.
+    """
+
+def lm_make_cache(model: Core, batch: int, columns: int) -> KvCache: ...
 def load_codec(path: str | os.PathLike[str]) -> Core: ...
+def load_lm(
+    folder: str | os.PathLike[str], dtype: torch.dtype | None, device: torch.device
+) -> Core:
+    """
+    dtype None: the file's.
+    """
+
+def load_lora(model: Core, folder: str | os.PathLike[str]) -> int:
+    """
+    Number of adapted layers.
+    """
+
 def load_tensors(path: str | os.PathLike[str]) -> list[tuple[str, torch.Tensor]]:
     """
     Named CPU tensors of a .safetensors file, in file order.
@@ -725,6 +810,7 @@ def log_mel(samples: torch.Tensor) -> torch.Tensor:
     The transcriber's front end.
     """
 
+def lora_config(model: Core) -> dict[str, typing.Any]: ...
 def make_room(
     seed: int = 1, number: int = 0, *, sources: int = 10, receivers: int = 12
 ) -> WorldRoom:
@@ -738,6 +824,7 @@ def measure_statuses() -> list[str]:
     Names of the statuses 0, 1, ….
     """
 
+def merge_lora(model: Core) -> None: ...
 def metric_lines(run: str | os.PathLike[str]) -> list[dict[str, typing.Any]]:
     """
     The training's log.
@@ -762,6 +849,11 @@ def octave_filter(
     """
 
 def open_run(path: str | os.PathLike[str], device: str) -> Run: ...
+def published_lm(name: str) -> dict[str, typing.Any]:
+    """
+    Configuration of a published size.
+    """
+
 def read_notes(path: str | os.PathLike[str], sustain_pedal: bool = False) -> list[Note]:
     """
     The pitched notes of a MIDI file.
@@ -811,6 +903,7 @@ def registered() -> dict[str, list[tuple[str, str]]]:
     Kind → names and descriptions of all parts.
     """
 
+def remove_lora(model: Core) -> None: ...
 def render(
     notes: collections.abc.Sequence[Note],
     sample_rate_hz: int = 16000,
@@ -898,6 +991,8 @@ def sample_tokens(
     """
 
 def save_codec(codec: Core, folder: str | os.PathLike[str]) -> None: ...
+def save_lm(model: Core, folder: str | os.PathLike[str]) -> None: ...
+def save_lora(model: Core, folder: str | os.PathLike[str], base: str) -> None: ...
 def save_tensors(
     path: str | os.PathLike[str],
     tensors: collections.abc.Sequence[tuple[str, torch.Tensor]],

@@ -227,6 +227,11 @@ void save_causal_lm(const CausalLm& model, const fs::path& folder) {
   json described = to_json(model.config());
   nn::NamedTensors tensors;
   for (const nn::StateEntry& entry : nn::state_of(model)) {
+    MMI_CHECK(
+        ConfigError,
+        entry.tensor.is_floating_point(),
+        "{} is quantised, which transformers does not read: save the model as it was before",
+        entry.name);
     tensors.emplace_back(entry.name, entry.tensor.detach());
   }
   const auto type = tensors.front().second.scalar_type();

@@ -27,10 +27,10 @@ struct PublishedConfig {
 
 /// 6738415616 -> "6.74 B".
 std::string in_words(std::int64_t count) {
-  const bool billions = count >= 1'000'000'000;
-  const auto hundredths = count / (billions ? 10'000'000 : 10'000);
-  return billions ? format("{}.{}{} B", hundredths / 100, hundredths / 10 % 10, hundredths % 10)
-                  : format("{} M", (hundredths + 50) / 100);
+  const std::int64_t hundredths = (count + 5'000'000) / 10'000'000;
+  return hundredths >= 100
+             ? format("{}.{}{} B", hundredths / 100, hundredths / 10 % 10, hundredths % 10)
+             : format("{} M", (count + 500'000) / 1'000'000);
 }
 
 std::shared_ptr<CausalLm> build(const std::string& name, const PublishedConfig& options) {

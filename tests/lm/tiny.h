@@ -1,8 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "mmi/lm/causal_lm.h"
 
