@@ -184,6 +184,10 @@ std::int64_t add_lora(torch::nn::Module& module, const LoraConfig& config) {
   return static_cast<std::int64_t>(targets.size());
 }
 
+const LoraConfig& lora_config(const torch::nn::Module& module) {
+  return *lora_layers(module).begin()->second->adapter->config;
+}
+
 void merge_lora(torch::nn::Module& module) {
   add_product(module, true);
 }

@@ -246,7 +246,7 @@ std::int64_t load_lora(torch::nn::Module& module, const fs::path& folder) {
 
 void save_lora(const torch::nn::Module& module, const fs::path& folder, const std::string& base) {
   const auto layers = lora_layers(module);
-  const LoraConfig& config = *layers.begin()->second->adapter->config;
+  const LoraConfig& config = lora_config(module);
   const json described{
       {"peft_type", "LORA"},
       {"task_type", "CAUSAL_LM"},

@@ -56,6 +56,9 @@ struct MMI_API LoraAdapter {
 /// layer is targeted and for a layer that has an adapter.
 MMI_API std::int64_t add_lora(torch::nn::Module& module, const LoraConfig& config);
 
+/// What the adapters were made with. ConfigError for a module without adapters.
+MMI_API const LoraConfig& lora_config(const torch::nn::Module& module);
+
 /// Adds the adapters' products to the weights, or takes them out again (equal up to rounding).
 /// ConfigError for int8 weights and for a module without adapters.
 MMI_API void merge_lora(torch::nn::Module& module);
