@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "mmi/base/errors.h"
+#include "mmi/nn/kernels/weight_only.h"
 #include "transformer_parts.h"
 
 namespace mmi::heads {
@@ -49,7 +50,7 @@ struct AutoregressiveTransformer::Layer : torch::nn::Module {
     const auto split = [&](const torch::Tensor& t) {
       return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2);
     };
-    const auto parts = at::linear(norm1->forward(x), in_proj).chunk(3, -1);
+    const auto parts = nn::linear_float(norm1->forward(x), in_proj).chunk(3, -1);
     auto keys = split(parts[1]);
     auto values = split(parts[2]);
     if (cache != nullptr) {

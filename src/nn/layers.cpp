@@ -46,8 +46,7 @@ torch::Tensor Linear::product(const torch::Tensor& x) const {
       x.scalar_type() == torch::kFloat) {
     return linear_bf16(x, weight, bias);
   }
-  return bias.defined() ? at::linear(x, fitting(weight, x), fitting(bias, x))
-                        : at::linear(x, fitting(weight, x));
+  return linear_float(x, fitting(weight, x), bias.defined() ? fitting(bias, x) : bias);
 }
 
 void Linear::quantize_int8() {

@@ -48,6 +48,27 @@ TEST(WeightOnly, Bf16EqualsFloat32WithEveryInstructionSet) {
   }
 }
 
+TEST(WeightOnly, FloatEqualsTorchAndKeepsItsGradients) {
+  torch::manual_seed(5);
+  for (const auto set : instruction_sets()) {
+    for (const auto& [in, out] :
+         std::vector<std::pair<int, int>>{{1, 1}, {31, 7}, {33, 6}, {1000, 13}, {4099, 6}}) {
+      const auto weight = torch::randn({out, in});
+      const auto bias = torch::randn({out});
+      for (int rows = 1; rows <= 9; ++rows) {
+        const auto x = torch::randn({in, rows}).t();  // columns, which have gaps
+        EXPECT_LT(relative(linear_float(x, weight, {}, set), x, weight), 1e-6);
+        const auto with_bias = linear_float(x, weight, bias, set);
+        EXPECT_TRUE(torch::allclose(with_bias, at::linear(x, weight, bias), 1e-4, 1e-4));
+      }
+    }
+  }
+  const auto weight = torch::randn({3, 5}).requires_grad_();
+  linear_float(torch::ones({2, 5}), weight).sum().backward();
+  EXPECT_TRUE(weight.grad().eq(2).all().item<bool>());
+  EXPECT_THROW(linear_float(torch::ones({2, 4}), weight), std::exception);
+}
+
 TEST(WeightOnly, Int8EqualsFloat32WithEveryInstructionSet) {
   torch::manual_seed(2);
   for (const auto set : instruction_sets()) {

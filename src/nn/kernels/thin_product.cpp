@@ -143,10 +143,10 @@ MMI_INLINE void multiply(
 }
 
 /// Row n of the weight with M rows of x, sums over lanes yet to come.
-template <int N, int M>
+template <int N, int M, class Value>
 MMI_INLINE void row_product(
     const float* const* x,
-    const Bf16Rows& weight,
+    const WeightRows<Value>& weight,
     std::int64_t in,
     std::int64_t n,
     typename Lanes<N>::Float* result) {
@@ -287,6 +287,20 @@ void compiled_for(InstructionSet /*set*/, const Work& work) {
 #endif
 
 }  // namespace
+
+void thin_product(
+    InstructionSet set,
+    const Rows& x,
+    const FloatRows& weight,
+    std::int64_t in,
+    std::int64_t from,
+    std::int64_t to,
+    float* y,
+    std::int64_t out) {
+  compiled_for(set, [&]<int N, int Most>() MMI_INLINED {
+    product<N, Most>(x, weight, in, from, to, y, out);
+  });
+}
 
 void thin_product(
     InstructionSet set,

@@ -4,7 +4,7 @@
 
 #include "mmi/nn/kernels/weight_only.h"
 
-/// Inner loops over weights that are stored small; raw pointers only.
+/// Inner loops over weights for a few rows of activations; raw pointers only.
 namespace mmi::nn::kernels {
 
 /// Rows of activations, `stride` values apart.
@@ -14,11 +14,15 @@ struct Rows {
   std::int64_t stride = 0;
 };
 
-/// (out,in), rows `stride` values apart.
-struct Bf16Rows {
-  const std::uint16_t* data = nullptr;
+/// (out,in), rows `stride` values apart: floats, or bfloat16 as 16 bits.
+template <class Value>
+struct WeightRows {
+  const Value* data = nullptr;
   std::int64_t stride = 0;
 };
+
+using FloatRows = WeightRows<float>;
+using Bf16Rows = WeightRows<std::uint16_t>;
 
 /// (out,in) and its scales (out, ceil(in / kInt8Group)), both without gaps.
 struct Int8Rows {
@@ -28,6 +32,16 @@ struct Int8Rows {
 
 /// y[m,n] = x[m,:] . weight[n,:] for n in [from, to) and all of x's `count` rows; y's rows are
 /// `out` values apart.
+void thin_product(
+    InstructionSet set,
+    const Rows& x,
+    const FloatRows& weight,
+    std::int64_t in,
+    std::int64_t from,
+    std::int64_t to,
+    float* y,
+    std::int64_t out);
+
 void thin_product(
     InstructionSet set,
     const Rows& x,

@@ -1,5 +1,6 @@
 #include "mmi/nn/kernels/weight_only.h"
 
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -18,6 +19,18 @@ namespace {
 constexpr std::int64_t kPanelBytes = std::int64_t{2} << 20;   // unpacked; about a processor's cache
 constexpr std::int64_t kThreadBytes = std::int64_t{1} << 20;  // of weights, worth starting a thread
 constexpr std::int64_t kSliceBytes = std::int64_t{1} << 18;   // of weights, what a thread takes
+
+struct Float {
+  torch::Tensor weight;  // (out,in), rows without gaps in them
+
+  std::int64_t bytes_per_row() const {
+    return weight.size(1) * 4;
+  }
+
+  kernels::FloatRows rows() const {
+    return {weight.const_data_ptr<float>(), weight.stride(0)};
+  }
+};
 
 struct Bf16 {
   torch::Tensor weight;  // (out,in), rows without gaps in them
@@ -183,7 +196,7 @@ void check_sizes(const torch::Tensor& x, const torch::Tensor& weight, const torc
       ShapeError,
       x.is_cpu() && x.scalar_type() == torch::kFloat && x.dim() >= 1 && weight.dim() == 2 &&
           x.size(-1) == weight.size(1),
-      "A linear layer with small weights takes float32 (...,{}) on the CPU, not {} {}.",
+      "Such a linear layer takes float32 (...,{}) on the CPU, not {} {}.",
       weight.size(-1),
       c10::toString(x.scalar_type()),
       c10::str(x.sizes()));
@@ -209,6 +222,33 @@ std::vector<InstructionSet> instruction_sets() {
   }
 #endif
   return found;
+}
+
+torch::Tensor linear_float(
+    const torch::Tensor& x,
+    const torch::Tensor& weight,
+    const torch::Tensor& bias,
+    std::optional<InstructionSet> instructions) {
+  const auto plain = [](const torch::Tensor& t) {
+    return t.is_cpu() && t.scalar_type() == torch::kFloat &&
+           !(at::GradMode::is_enabled() && t.requires_grad());
+  };
+  const bool thin = !at::autocast::is_autocast_enabled(at::kCPU) && plain(x) && plain(weight) &&
+                    weight.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight.size(1) &&
+                    weight.numel() > 0 && weight.stride(1) == 1 &&
+                    x.numel() / x.size(-1) <= kFewRows;
+  if (!thin) {
+    return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  }
+  check_sizes(x, weight, bias);
+  static const InstructionSet widest = instruction_sets().back();
+  const auto flat = flat_rows(x, weight.size(1));
+  auto y = torch::empty({flat.size(0), weight.size(0)}, x.options());
+  few_rows(instructions.value_or(widest), flat, Float{weight}, y);
+  if (bias.defined()) {
+    y = at::GradMode::is_enabled() ? y + bias : y.add_(bias);
+  }
+  return y.view(with_last(x, y.size(1)));
 }
 
 torch::Tensor linear_bf16(

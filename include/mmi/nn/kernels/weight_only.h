@@ -24,6 +24,14 @@ MMI_API std::vector<InstructionSet> instruction_sets();
 /// torch multiplies.
 inline constexpr std::int64_t kFewRows = 8;
 
+/// at::linear; where nothing needs a gradient and x has few rows of float32 on a CPU, the weights
+/// are read once at the pace of memory.
+MMI_API torch::Tensor linear_float(
+    const torch::Tensor& x,
+    const torch::Tensor& weight,
+    const torch::Tensor& bias = {},
+    std::optional<InstructionSet> instructions = {});
+
 /// x (...,in) float32, weight (out,in) bfloat16, bias (out) of any float type or undefined ->
 /// (...,out) float32. The weight gets no gradient. ShapeError where sizes or types don't fit.
 /// `instructions`: for comparisons; the widest that there are.
