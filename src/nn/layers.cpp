@@ -1,7 +1,9 @@
 #include "mmi/nn/layers.h"
 
+#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "mmi/base/errors.h"
@@ -15,6 +17,43 @@ namespace {
 /// Half-precision weights in the activations' type; float32 ones stay, which autocast sees to.
 torch::Tensor fitting(const torch::Tensor& weight, const torch::Tensor& x) {
   return weight.scalar_type() == torch::kFloat ? weight : weight.to(x.scalar_type());
+}
+
+/// RmsNorm in one pass, where no gradient is needed.
+torch::Tensor rms_rows(
+    const torch::Tensor& x, const torch::Tensor& weight, double eps, float offset) {
+  const std::int64_t dim = x.size(-1);
+  torch::Tensor y = torch::empty_like(x);
+  const auto* const from = x.const_data_ptr<float>();
+  const auto* const w = weight.const_data_ptr<float>();
+  auto* const to = y.mutable_data_ptr<float>();
+  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, dim));
+  at::parallel_for(0, x.numel() / dim, grain, [&](std::int64_t first, std::int64_t end) {
+    constexpr std::int64_t kLanes = 16;  // sums side by side, which vectors can hold
+    for (std::int64_t row = first; row < end; ++row) {
+      const float* const in = from + row * dim;
+      float* const out = to + row * dim;
+      float sums[kLanes] = {};
+      std::int64_t i = 0;
+      for (; i + kLanes <= dim; i += kLanes) {
+        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+          sums[lane] += in[i + lane] * in[i + lane];
+        }
+      }
+      double sum = 0;
+      for (const float part : sums) {
+        sum += part;
+      }
+      for (; i < dim; ++i) {
+        sum += static_cast<double>(in[i]) * in[i];
+      }
+      const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(dim) + eps));
+      for (i = 0; i < dim; ++i) {
+        out[i] = in[i] * scale * (w[i] + offset);
+      }
+    }
+  });
+  return y;
 }
 
 }  // namespace
@@ -93,6 +132,9 @@ RmsNorm::RmsNorm(std::int64_t dim, double eps, bool plus_one) : eps_(eps), plus_
 }
 
 torch::Tensor RmsNorm::forward(const torch::Tensor& x) {
+  if (x.is_cpu() && x.scalar_type() == torch::kFloat && !at::GradMode::is_enabled()) {
+    return rms_rows(x.contiguous(), weight.to(torch::kFloat), eps_, plus_one_ ? 1.0F : 0.0F);
+  }
   const auto wide = x.to(torch::kFloat);
   const auto scaled = wide * at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + eps_);
   return plus_one_ ? (scaled * (weight.to(torch::kFloat) + 1)).to(x.scalar_type())

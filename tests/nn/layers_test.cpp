@@ -76,6 +76,16 @@ TEST(RmsNorm, DividesByTheRootMeanSquare) {
   EXPECT_TRUE(gemma.forward(x).allclose(2 * expected));
 }
 
+TEST(RmsNorm, WithoutGradientsTheResultIsTheSame) {
+  for (const bool plus_one : {false, true}) {
+    RmsNorm norm(37, 1e-6, plus_one);
+    const auto x = torch::randn({3, 5, 37}).transpose(0, 1);
+    const auto expected = norm.forward(x);
+    const torch::NoGradGuard no_grad;
+    EXPECT_TRUE(norm.forward(x).allclose(expected, 1e-6, 1e-6));
+  }
+}
+
 TEST(RmsNorm, GradientReachesItsWeight) {
   RmsNorm norm(8);
   norm.forward(torch::randn({2, 8})).sum().backward();
