@@ -15,7 +15,7 @@ if torch.__version__.split("+")[0] != _build_info.torch_version.split("+")[0]:
         "running: build mmi again here (pip install --force-reinstall --no-deps .)"
     )
 
-from mmi import decoding, dsp, errors, lm, lora, models, music, rooms, text
+from mmi import codecs, decoding, dsp, errors, lm, lora, models, music, rooms, text
 from mmi._artifacts import Artifact, Artifacts
 from mmi._mmi import load_tensors, save_tensors
 from mmi._mmi import set_verbose as verbose
@@ -52,6 +52,7 @@ __all__ = [
     "ShapeError",
     "Task",
     "build",
+    "codecs",
     "create",
     "decoding",
     "dsp",

@@ -20,7 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import works  # noqa: F401 (fills WORKS)
+import token_works  # noqa: F401 (fills WORKS)
+import works  # noqa: F401
 from harness import ROOT, SITE, TABLES, WORKS, Case, Settings, measure
 from page import figure, render, table_lines
 

@@ -1,0 +1,242 @@
+"""What is measured of codecs, decoding and tokenizers."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mmi
+import torch
+from harness import Case, Missing, Settings, Table, fastest, peer_module, table, work
+from token_peers import EagerAutoregressive
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from works import THREADS, check, matmul_gflops, missing
+
+
+def flops_of(call: Any) -> float:
+    """Of convolutions and products of matrices, as torch counts them; not of LSTMs."""
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return float(counter.get_total_flops())
+
+
+def _codec_cases(name: str, peer: Any, seconds: float, codebooks: int) -> Iterator[Case]:
+    transformers = peer_module("transformers")
+    with tempfile.TemporaryDirectory() as folder:
+        peer.save_pretrained(folder)
+        codec = mmi.codecs.load(folder)
+    torch.manual_seed(1)
+    wave = 0.1 * torch.randn(1, 1, int(seconds * codec.format.sample_rate_hz))
+    tokens = codec.encode(wave)
+    codes = tokens.codes
+    if name.startswith("DAC"):
+        calls = {
+            "encode": lambda: peer.encode(wave, n_quantizers=codebooks).audio_codes,
+            "decode": lambda: peer.decode(audio_codes=codes).audio_values.view(1, 1, -1),
+        }
+    else:
+        calls = {
+            "encode": lambda: peer.encode(wave, bandwidth=24.0).audio_codes[0],
+            "decode": lambda: peer.decode(codes[None], [None]).audio_values,
+        }
+    differ = (calls["encode"]() != codes).float().mean().item()
+    heard = codec.decode(tokens)
+    length = min(heard.shape[-1], calls["decode"]().shape[-1])
+    apart = (heard[..., :length] - calls["decode"]()[..., :length]).abs().max().item()
+    equality = {
+        "encode": check("share of other codes", differ, 5e-4),
+        "decode": check("largest difference of the waveform", apart, 1e-4),
+    }
+    ours = {"encode": lambda: codec.encode(wave), "decode": lambda: codec.decode(tokens)}
+    for verb, call in calls.items():
+        flops = flops_of(call)
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            roof = seconds * matmul_gflops() * 1e9 / flops
+            yield Case(
+                work=f"{name}, {verb} {seconds:g} s",
+                peer=f"transformers {transformers.__version__}, eager",
+                threads=threads,
+                bar=1.15,
+                amount=seconds,
+                unit="s of sound/s",
+                ours=ours[verb],
+                theirs=call,
+                equality=equality[verb],
+                roof=f"convolutions and products alone at matmul's speed {roof:.1f} s/s",
+                rounds=7,
+            )
+
+
+@work
+@torch.no_grad()
+def codecs(settings: Settings) -> Iterator[Case]:
+    """EnCodec 24 kHz and DAC 16 kHz at published size."""
+    try:
+        transformers = peer_module("transformers")
+    except Missing as error:
+        yield missing("codecs", "transformers", 1, 1.15, error)
+        return
+    torch.manual_seed(0)
+    with torch.no_grad():
+        peer = transformers.EncodecModel(transformers.EncodecConfig()).eval()
+        yield from _codec_cases("EnCodec 24 kHz, 32 codebooks", peer, 5, 32)
+        sizes = {"downsampling_ratios": [2, 4, 5, 8], "n_codebooks": 12, "sampling_rate": 16000}
+        peer = transformers.DacModel(transformers.DacConfig(**sizes)).eval()
+        yield from _codec_cases("DAC 16 kHz, 12 codebooks", peer, 2, 12)
+
+
+def read_gbs() -> float:
+    """Bytes read a second by a sum over a matrix larger than the caches, at the threads set."""
+    matrix = torch.ones(64, 1 << 20)
+    return matrix.numel() * 4 / fastest(lambda: matrix.sum()) / 1e9
+
+
+AR_SIZES = {"38 M": (512, 8, 12, 1.5), "302 M": (1024, 16, 24, 1.0)}
+
+
+@work
+def autoregressive(settings: Settings) -> Iterator[Case]:
+    """Tokens of 4 codebooks x 2048 in the delay pattern, cached, with guidance, batch 1."""
+    frames = 20 if settings.quick else 50
+    for size, (dim, heads, layers, bar) in AR_SIZES.items():
+        sizes = {"dim": dim, "heads": heads, "layers": layers}
+        greedy = {"pattern": "delay", "guidance": 3, "sampling": {"top_k": 1}}
+        drawn = {"pattern": "delay", "guidance": 3, "sampling": {"top_k": 250}}
+        torch.manual_seed(0)
+
+        def build(decoding: dict[str, Any], sizes: dict[str, int] = sizes) -> Any:
+            torch.manual_seed(0)
+            options = {**sizes, "decoding": decoding}
+            head = mmi.decoding.create_head(
+                "autoregressive_transformer",
+                options,
+                codebooks=4,
+                entries=2048,
+                condition_features=256,
+            )
+            return head.eval()
+
+        head = build(drawn)
+        certain = build(greedy)
+        state = {k: v.detach() for k, v in head.state_dict().items()}
+        certain.load_state_dict(state)
+        eager = EagerAutoregressive(state, codebooks=4, heads=heads)
+        features = torch.randn(1, 10, 256)
+        theirs = eager.generate(features, frames, 3.0, 1)
+        unlike = (certain.generate(features, frames, [0]) != theirs).float().mean().item()
+        equality = check("share of other greedy codes", unlike, 0.0)
+        passes = frames + 3
+        read = sum(v.numel() for k, v in state.items() if not k.startswith("emb")) * 4
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            roof = read_gbs() * 1e9 / read
+            yield Case(
+                work=f"autoregressive decoding, {size}, {frames} frames, 2 rows a step",
+                peer="the same in eager PyTorch with a cache",
+                threads=threads,
+                bar=bar,
+                amount=passes,
+                unit="steps/s",
+                ours=lambda head=head, x=features: head.generate(x, frames, [0]),
+                theirs=lambda eager=eager, x=features: eager.generate(x, frames, 3.0, 250),
+                equality=equality,
+                roof=f"reading the weights alone {roof:.3g} steps/s",
+                rounds=5,
+            )
+
+
+def _bpe(folder: Path) -> Path:
+    """Byte-level BPE of 8,000 pieces, learned from Python's own modules."""
+    tokenizers = peer_module("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=8000,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator(_texts(), trainer)
+    made.save(str(folder / "tokenizer.json"))
+    return folder / "tokenizer.json"
+
+
+def _texts() -> list[str]:
+    modules = sorted(Path(tempfile.__file__).parent.glob("*.py"))[:80]
+    return [p for m in modules for p in m.read_text(errors="ignore").split("\n\n") if p.strip()]
+
+
+@work
+def tokenizers(settings: Settings) -> Iterator[Case]:
+    """Byte-level BPE, text to ids."""
+    texts = _texts()
+    size = sum(len(t.encode()) for t in texts) / 1e6
+    try:
+        library = peer_module("tokenizers")
+        with tempfile.TemporaryDirectory() as folder:
+            path = _bpe(Path(folder))
+            peer = library.Tokenizer.from_file(str(path))
+            own = mmi.text.load_tokenizer(path)
+    except Missing as error:
+        yield missing("BPE", "tokenizers", 1, 1, error)
+        return
+    unlike = sum(own.encode(t) != peer.encode(t).ids for t in texts)
+    yield Case(
+        work=f"BPE of 8,000 pieces, {len(texts)} paragraphs one by one",
+        peer=f"tokenizers {library.__version__}",
+        threads=1,
+        bar=1,
+        amount=size,
+        unit="MB/s",
+        ours=lambda: [own.encode(t) for t in texts],
+        theirs=lambda: [peer.encode(t).ids for t in texts],
+        equality=check("texts with other ids", unlike, 0),
+    )
+
+
+@table
+def masked(settings: Settings) -> Table:
+    """Passes, FLOP and speed of masked against autoregressive decoding (a table)."""
+    torch.manual_seed(0)
+    frames, features = 500, torch.randn(1, 30, 256)
+    codec = mmi.codecs.create("encodec", codebooks=4, codebook_size=256, **_CODEC_TINY)
+    made = {"codebooks": 4, "entries": 256, "condition_features": 256}
+    tiny = {"dim": 128, "heads": 4}
+    masked_tiny = {**tiny, "multiway_layers": 3, "shared_layers": 3}
+    rows = []
+    for name, head, options, passes in (
+        ("masked, 16 steps", "masked_transformer", masked_tiny, 16),
+        ("autoregressive, delay", "autoregressive_transformer", {**tiny, "layers": 6}, 503),
+    ):
+        guided = {"decoding": {"guidance": 3}}
+        network = mmi.decoding.create_head(head, {**options, **guided}, **made).eval()
+        flops = flops_of(lambda n=network: n.generate(features, frames, [0]))
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+
+            def whole(n: Any = network) -> Tensor:
+                with torch.no_grad():
+                    return codec.decode(n.generate(features, frames, [0]))
+
+            seconds = fastest(whole, 3)
+            figures = [str(passes), f"{flops / 1e9:.3g}", f"{seconds:.3g}", f"{10 / seconds:.3g}"]
+            rows.append([name, str(threads), *figures])
+    return Table(
+        title="Masked and autoregressive decoding",
+        note="10 s of sound (500 frames of 4 codebooks x 256), networks of width 128 with 6 layers "
+        "and guidance, batch 1, decoding by a small EnCodec included. On a processor no order is "
+        "claimed: the cached network does less work, the masked one fewer passes.",
+        columns=["decoding", "threads", "passes", "GFLOP", "seconds", "s of sound/s"],
+        rows=rows,
+    )
+
+
+_CODEC_TINY = {
+    "sample_rate_hz": 16000,
+    "filters": 8,
+    "dim": 64,
+    "lstm_layers": 1,
+    "causal": False,
+}
