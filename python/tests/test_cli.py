@@ -92,3 +92,6 @@ def test_help_and_lists(capfd: pytest.CaptureFixture[str]) -> None:
     assert ".safetensors" in capfd.readouterr().out
     assert main(["list", "encoder", "--json"]) == 0
     assert "resnet18" in {row["name"] for row in json.loads(capfd.readouterr().out)}
+    assert main(["list", "lms", "--json"]) == 0
+    sizes = {row["name"]: row["doc"] for row in json.loads(capfd.readouterr().out)}
+    assert sizes["gemma-2b"].startswith("2.51 B parameters")

@@ -247,7 +247,8 @@ constexpr std::array kVerbs = {
         "places in a system where a part can be swapped by one YAML line.",
         {},
         "mmi list\n"
-        "mmi list encoder\n"
+        "mmi list encoders\n"
+        "mmi list lms\n"
         "mmi list slots audeo",
         false},
     Verb{

@@ -72,9 +72,13 @@ int run_list(const Command& command) {
     }
   } else {
     const auto& all = RegistryBase::all();
+    std::string wanted = rest.empty() ? "" : rest[0];
+    if (!all.contains(wanted) && wanted.ends_with('s')) {
+      wanted.pop_back();  // `mmi list codecs`
+    }
     MMI_CHECK(
         ConfigError,
-        rest.empty() || all.contains(rest[0]),
+        rest.empty() || all.contains(wanted),
         "`mmi list` knows slots, {}, not \"{}\"",
         [&] {
           std::string kinds;
@@ -85,7 +89,7 @@ int run_list(const Command& command) {
         }(),
         rest.empty() ? "" : rest[0]);
     for (const auto& [kind, registry] : all) {
-      if (!rest.empty() && rest[0] != kind) {
+      if (!rest.empty() && wanted != kind) {
         continue;
       }
       for (const auto& entry : registry->entries()) {
