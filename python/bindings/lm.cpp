@@ -34,7 +34,8 @@ Core create_lm(
     const AnyDict& options,
     torch::ScalarType dtype,
     const torch::Device& device,
-    bool draw) {
+    bool draw,
+    bool int8) {
   config::Node settings = to_node(options, "");
   settings.set("name", config::Node::text(name));
   config::Component<CausalLm> component;
@@ -44,15 +45,30 @@ Core create_lm(
   problems.throw_if_any();
   const py::gil_scoped_release unlocked;
   const nn::InitContext context({.device = device, .dtype = dtype, .draw = draw});
-  return {Registry<CausalLm>::get().create(component, {})};
+  auto model = Registry<CausalLm>::get().create(component, {});
+  if (int8) {
+    const torch::NoGradGuard no_grad;
+    for (const auto& part : model->modules()) {
+      if (auto* layer = dynamic_cast<nn::Linear*>(part.get())) {
+        layer->weight.zero_();  // undrawn memory may hold what cannot be quantised
+        layer->quantize_int8();
+      }
+    }
+  }
+  return {model};
 }
 
 Core load_lm(
     const std::filesystem::path& folder,
     std::optional<torch::ScalarType> dtype,
-    const torch::Device& device) {
+    const torch::Device& device,
+    bool int8) {
   const py::gil_scoped_release unlocked;
-  return {lm::load_causal_lm(folder, {.dtype = dtype, .device = device})};
+  lm::LoadOptions options{.dtype = dtype, .device = device};
+  if (int8) {
+    options.on_linear = [](nn::Linear& layer) { layer.quantize_int8(); };
+  }
+  return {lm::load_causal_lm(folder, options)};
 }
 
 Tensor forward(
@@ -126,13 +142,16 @@ void bind_lm(py::module_& m) {
       py::arg("options"),
       py::arg("dtype"),
       py::arg("device"),
-      py::arg("draw"));
+      py::arg("draw"),
+      py::arg("int8"),
+      "int8: linear layers of zeros, to be filled by a copy's values.");
   m.def(
       "load_lm",
       &load_lm,
       py::arg("folder"),
       py::arg("dtype"),
       py::arg("device"),
+      py::arg("int8"),
       "dtype None: the file's.");
   m.def(
       "save_lm",

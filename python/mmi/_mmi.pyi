@@ -684,8 +684,17 @@ def create(
 
 def create_codec(name: str, options: dict[str, typing.Any]) -> Core: ...
 def create_lm(
-    name: str, options: dict[str, typing.Any], dtype: torch.dtype, device: torch.device, draw: bool
-) -> Core: ...
+    name: str,
+    options: dict[str, typing.Any],
+    dtype: torch.dtype,
+    device: torch.device,
+    draw: bool,
+    int8: bool,
+) -> Core:
+    """
+    int8: linear layers of zeros, to be filled by a copy's values.
+    """
+
 def create_token_head(
     name: str,
     options: dict[str, typing.Any],
@@ -784,7 +793,7 @@ def lm_generate(
 def lm_make_cache(model: Core, batch: int, columns: int) -> KvCache: ...
 def load_codec(path: str | os.PathLike[str]) -> Core: ...
 def load_lm(
-    folder: str | os.PathLike[str], dtype: torch.dtype | None, device: torch.device
+    folder: str | os.PathLike[str], dtype: torch.dtype | None, device: torch.device, int8: bool
 ) -> Core:
     """
     dtype None: the file's.

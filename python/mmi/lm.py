@@ -29,10 +29,11 @@ class _Recipe:
     dtype: torch.dtype = torch.float32
     device: str = "cpu"
     draw: bool = True
+    int8: bool = False
 
     def build(self) -> "CausalLM":
         core = _mmi.create_lm(
-            self.name, self.options, self.dtype, torch.device(self.device), self.draw
+            self.name, self.options, self.dtype, torch.device(self.device), self.draw, self.int8
         )
         return CausalLM(core, self)
 
@@ -178,15 +179,21 @@ def load(
     device: str = "cpu",
 ) -> CausalLM:
     """A model from a folder with `config.json` and `model.safetensors` (or its shards), as
-    transformers saves it. `dtype`: of the weights; "auto": the file's. In eval mode.
+    transformers saves it. In eval mode.
+
+    dtype: of the weights; "auto": the file's; "int8": linear layers as int8 with a scale for each
+    128 weights, the rest in bfloat16: for generation on a CPU in a quarter of float32's memory.
+
+    model = mmi.lm.load("path/to/gemma-2b", dtype="int8")
     """
-    if isinstance(dtype, str) and dtype != "auto":
-        raise ConfigError(f'dtype must be a torch.dtype or "auto", but is "{dtype}"')
-    wanted = None if isinstance(dtype, str) else dtype
-    core = _mmi.load_lm(os.fspath(folder), wanted, torch.device(device))
+    if isinstance(dtype, str) and dtype not in ("auto", "int8"):
+        raise ConfigError(f'dtype must be a torch.dtype, "auto" or "int8", but is "{dtype}"')
+    int8 = dtype == "int8"
+    wanted = torch.bfloat16 if int8 else None if isinstance(dtype, str) else dtype
+    core = _mmi.load_lm(os.fspath(folder), wanted, torch.device(device), int8)
     # Copies get their values from the copied one, so that nothing needs to be drawn.
     options = _mmi.lm_config(core)
-    recipe = _Recipe("causal_lm", options, wanted or torch.float32, device, draw=False)
+    recipe = _Recipe("causal_lm", options, wanted or torch.float32, device, False, int8)
     return CausalLM(core, recipe)
 
 

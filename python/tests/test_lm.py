@@ -250,6 +250,21 @@ def test_half_precision_folder(pairs: Any, tmp_path: Path) -> None:
         assert largest(small(ids), expected) <= 2e-5
 
 
+def test_int8_is_near_and_is_a_module_too(pairs: Any, tmp_path: Path) -> None:
+    theirs, ours = pairs("gemma3")
+    theirs.save_pretrained(tmp_path)
+    small = lm.load(tmp_path, dtype="int8")
+    ids = ids_of(1, 24)
+    with torch.no_grad():
+        expected = ours(ids)
+        assert 1e-4 < largest(small(ids), expected) < 0.1 * float(expected.std())
+        assert small.model.layers.get_submodule("0.mlp.up_proj").weight.dtype == torch.int8
+        for copied in (copy.deepcopy(small), pickle.loads(pickle.dumps(small))):
+            assert torch.equal(copied(ids), small(ids))
+    with pytest.raises(mmi.ConfigError, match="quantised"):
+        lm.save(small, tmp_path)
+
+
 def test_samples_depend_on_seed_and_prompt_alone(pairs: Any) -> None:
     _, model = pairs("llama")
     prompts = [[5, 6, 7], [9], [5, 6, 7]]
