@@ -113,6 +113,14 @@ void bind_stage(py::module_& m) {
       [](const AnyDict& values) { return to_node(values, "").yaml(); },
       py::arg("values"),
       "A configuration dict as text.");
+  m.def(
+      "parse_yaml",
+      [](const std::string& text, const std::string& name) {
+        return from_node(config::parse_yaml(text, name));
+      },
+      py::arg("text"),
+      py::arg("name"),
+      "YAML as Python's containers; `name` says in messages where it is from.");
 }
 
 void bind_run_classes(py::module_& m) {

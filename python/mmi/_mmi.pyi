@@ -83,6 +83,7 @@ __all__: list[str] = [
     "notes_to_roll",
     "octave_filter",
     "open_run",
+    "parse_yaml",
     "published_lm",
     "read_notes",
     "read_scene",
@@ -858,6 +859,11 @@ def octave_filter(
     """
 
 def open_run(path: str | os.PathLike[str], device: str) -> Run: ...
+def parse_yaml(text: str, name: str) -> typing.Any:
+    """
+    YAML as Python's containers; `name` says in messages where it is from.
+    """
+
 def published_lm(name: str) -> dict[str, typing.Any]:
     """
     Configuration of a published size.

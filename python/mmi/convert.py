@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from mmi import _mmi
 from mmi._saved_module import module_weights
 from mmi.errors import ConfigError, DataError
 
-CHECKPOINTS = (".pth", ".pt", ".ckpt", ".th", ".tar")
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".th", ".tar", ".bin")
 PICKLES = (".pkl", ".pickle")
 _XRIR_KEYS = {"source_network.to_patch_embedding.2.weight", "audio_enc.cnn.conv1.weight"}
 _XRIR_UNUSED = ("source_proj.", "audio_enc.cnn.fc_backup.")
@@ -31,10 +32,13 @@ _XRIR_UNUSED = ("source_proj.", "audio_enc.cnn.fc_backup.")
 def convert(file: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
     """Converts by the ending of `file` and returns what was written.
 
-    .pth .pt .ckpt .th .tar → .safetensors · .pkl → .npz (or .json when it holds no array) ·
-    .npz → .pkl. `out`: the file to write, by default beside the input.
+    .pth .pt .ckpt .th .tar .bin → .safetensors · .pkl → .npz (or .json when it holds no array) ·
+    .npz → .pkl · a folder of transformers with pytorch_model.bin or its shards → the same with
+    .safetensors. `out`: the file to write, by default beside the input.
     """
     source = Path(file)
+    if source.is_dir():
+        return model_folder(source, Path(out) if out is not None else source)
     if not source.is_file():
         raise DataError(f"{source}: no such file")
     kind = source.suffix.lower()
@@ -56,17 +60,11 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     Plain state dicts, those below "state_dict" and the like, whole modules of torch.save(model)
     (Onsets and Frames), of which the weights alone are read, Audeo's checkpoint-<e>.tar, whose
     two networks get the prefixes generator. and discriminator. as in our Roll2Midi, and xRIR's,
-    without the two layers that its outputs do not depend on. A codec of encodec or
-    descript-audio-codec becomes a folder with `config.json`, which `mmi.codecs.load` reads.
+    without the two layers that its outputs do not depend on. A codec of encodec, audiocraft
+    (compression_state_dict.bin) or descript-audio-codec becomes a folder with `config.json`, which
+    `mmi.codecs.load` reads.
     """
-    try:
-        loaded = torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        weights = module_weights(source)
-        if weights:
-            loaded = weights
-        else:
-            raise _no_checkpoint(source, error) from error
+    loaded = _load(source)
     target = Path(out) if out is not None else source.with_suffix(".safetensors")
     facts = {"converted_from": source.name}
     if isinstance(loaded, Mapping) and isinstance(loaded.get("epoch"), int):
@@ -81,7 +79,7 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
             f"{', '.join(unused) or 'nothing'}",
             file=sys.stderr,
         )
-    described = _codec_config(weights, loaded)
+    described = _codec_config(weights, loaded, source)
     if described and out is None:
         target = source.with_suffix("") / "model.safetensors"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +90,107 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     return target
 
 
-def _codec_config(weights: Mapping[str, Tensor], loaded: Any) -> dict[str, Any] | None:
-    """transformers' description of a codec of encodec or descript-audio-codec; None for others."""
+def model_folder(source: Path, target: Path) -> Path:
+    """A folder in transformers' layout whose weights are pickles: `pytorch_model.bin`, or shards
+    that `pytorch_model.bin.index.json` lists. Shard after shard becomes .safetensors in `target`;
+    all other files but pickles are copied there. Returns `target`.
+    """
+    index = source / "pytorch_model.bin.index.json"
+    if index.is_file():
+        try:
+            described: Any = json.loads(index.read_text(encoding="utf-8"))
+            places: dict[str, str] = dict(described["weight_map"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{index} lists no weight_map: {error}") from error
+        shards = sorted(set(places.values()))
+    elif (source / "pytorch_model.bin").is_file():
+        described, places, shards = {}, {}, ["pytorch_model.bin"]
+    else:
+        raise DataError(f"{source} holds neither pytorch_model.bin nor its index.json")
+    if absent := [shard for shard in shards if not (source / shard).is_file()]:
+        raise DataError(f"{source} lacks {', '.join(absent)}, which {index.name} lists")
+    target.mkdir(parents=True, exist_ok=True)
+    renamed = {shard: f"{_stem(shard)}.safetensors" for shard in shards}
+    for shard, name in renamed.items():
+        weights = _weights(_load(source / shard), source / shard)
+        if strange := [key for key in weights if places.get(key, shard) != shard]:
+            raise DataError(f"{index} says that {strange[0]} is in {places[strange[0]]}")
+        facts = {"format": "pt", "converted_from": shard}
+        _mmi.save_tensors(target / name, list(weights.items()), facts)
+        print(f"{shard} → {target / name}", file=sys.stderr)
+    if places:
+        described["weight_map"] = {key: renamed[shard] for key, shard in places.items()}
+        text = json.dumps(described, indent=2) + "\n"
+        found = target / "model.safetensors.index.json"
+        _write(found, lambda stream: stream.write(text.encode()))
+    if target != source:
+        for file in source.iterdir():
+            if file.is_file() and file != index and file.suffix not in (*CHECKPOINTS, *PICKLES):
+                shutil.copyfile(file, target / file.name)
+    return target
+
+
+def _stem(shard: str) -> str:
+    """pytorch_model-00001-of-00002.bin → model-00001-of-00002."""
+    return Path(shard).stem.removeprefix("pytorch_")
+
+
+def _load(source: Path) -> Any:
+    try:
+        return torch.load(source, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        if weights := module_weights(source):
+            return weights
+        raise _no_checkpoint(source, error) from error
+
+
+def _audiocraft_config(text: str, source: Path) -> dict[str, Any]:
+    """audiocraft's xp.cfg → transformers' description of the same EnCodec."""
+    settings: Any = _mmi.parse_yaml(text, f"{source}: xp.cfg")
+
+    def value(path: str) -> Any:
+        found = settings
+        for name in path.split("."):
+            if not isinstance(found, Mapping) or name not in found:
+                raise DataError(f"{source}: xp.cfg of this codec lacks {path}")
+            found = found[name]
+        # A reference to another place, which OmegaConf resolves when it is read.
+        if isinstance(found, str) and (other := re.fullmatch(r"\$\{([\w.]+)\}", found)):
+            return value(other[1])
+        return found
+
+    kind = (value("compression_model"), value("encodec.autoencoder"), value("encodec.quantizer"))
+    if kind != ("encodec", "seanet", "rvq"):
+        raise DataError(f"{source} is a {' with '.join(map(str, kind))}, not an EnCodec")
+    causal = value("encodec.causal")
+    return {
+        "model_type": "encodec",
+        "sampling_rate": value("sample_rate"),
+        "audio_channels": value("channels"),
+        "num_filters": value("seanet.n_filters"),
+        "hidden_size": value("seanet.dimension"),
+        "upsampling_ratios": list(value("seanet.ratios")),
+        "kernel_size": value("seanet.kernel_size"),
+        "last_kernel_size": value("seanet.last_kernel_size"),
+        "residual_kernel_size": value("seanet.residual_kernel_size"),
+        "num_residual_layers": value("seanet.n_residual_layers"),
+        "dilation_growth_rate": value("seanet.dilation_base"),
+        "compress": value("seanet.compress"),
+        "num_lstm_layers": value("seanet.lstm"),
+        "use_causal_conv": causal,
+        "pad_mode": value("seanet.pad_mode"),
+        "norm_type": value("seanet.norm"),
+        "normalize": value("encodec.renormalize"),
+        "use_conv_shortcut": not value("seanet.true_skip"),
+        "trim_right_ratio": value("seanet.decoder.trim_right_ratio") if causal else 1.0,
+    }
+
+
+def _codec_config(
+    weights: Mapping[str, Tensor], loaded: Any, source: Path
+) -> dict[str, Any] | None:
+    """transformers' description of a codec of encodec, audiocraft or descript-audio-codec; None for
+    others."""
 
     def shape(name: str) -> "torch.Size":
         found = weights.get(f"{name}.weight_v", weights.get(f"{name}.weight"))
@@ -102,6 +199,8 @@ def _codec_config(weights: Mapping[str, Tensor], loaded: Any) -> dict[str, Any] 
         return found.shape
 
     if "quantizer.vq.layers.0._codebook.embed" in weights:
+        if isinstance(loaded, Mapping) and "xp.cfg" in loaded:
+            return _audiocraft_config(str(loaded["xp.cfg"]), source)
         layer = re.compile(r"decoder\.model\.(\d+)\.convtr\.convtr\.weight(_v)?")
         transposed = sorted(int(at[1]) for name in weights if (at := layer.fullmatch(name)))
         ratios = [shape(f"decoder.model.{at}.convtr.convtr")[2] // 2 for at in transposed]
@@ -160,7 +259,7 @@ def _weights(loaded: Any, source: Path) -> dict[str, Tensor]:
             for network, key in (("generator", "state_dict_G"), ("discriminator", "state_dict_D"))
             for name, tensor in _weights(loaded[key], source).items()
         }
-    for key in ("state_dict", "model_state_dict", "model"):
+    for key in ("state_dict", "model_state_dict", "best_state", "model"):
         if isinstance(loaded.get(key), Mapping):
             return _weights(loaded[key], source)
     others = [str(name) for name, value in loaded.items() if not isinstance(value, Tensor)]

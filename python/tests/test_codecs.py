@@ -10,7 +10,7 @@ from typing import Any
 import mmi
 import pytest
 import torch
-from mmi import _mmi, codecs, convert
+from mmi import _mmi, codecs, convert, errors
 from torch import Tensor
 
 transformers = pytest.importorskip("transformers")
@@ -280,6 +280,69 @@ def test_published_checkpoints_become_folders(name: str, tmp_path: Path) -> None
         torch.testing.assert_close(codec.latents(wave), expected.latents(wave))
         latents = expected.latents(wave)
         torch.testing.assert_close(codec.from_latents(latents), expected.from_latents(latents))
+
+
+XP_CFG = """
+sample_rate: 16000
+channels: 1
+compression_model: {model}
+encodec:
+  autoencoder: seanet
+  quantizer: rvq
+  sample_rate: ${{sample_rate}}
+  causal: false
+  renormalize: false
+seanet:
+  dimension: {dimension}
+  channels: ${{channels}}
+  causal: ${{encodec.causal}}
+  n_filters: {filters}
+  n_residual_layers: 1
+  ratios: [8, 5, 4, 2]
+  norm: weight_norm
+  kernel_size: 7
+  residual_kernel_size: 3
+  last_kernel_size: 7
+  dilation_base: 2
+  pad_mode: constant
+  true_skip: true
+  compress: 2
+  lstm: 2
+  decoder: {{trim_right_ratio: 1.0, final_activation: null}}
+rvq: {{n_q: 4, bins: 2048}}
+"""
+
+
+def test_audiocraft_checkpoints_become_folders(tmp_path: Path) -> None:
+    theirs = reference("encodec_16khz")
+    theirs.save_pretrained(tmp_path / "theirs")
+    state = {
+        upstream_name("encodec_16khz", key): value for key, value in theirs.state_dict().items()
+    }
+    sizes = {"dimension": theirs.config.hidden_size, "filters": theirs.config.num_filters}
+    source = tmp_path / "compression_state_dict.bin"
+    described = XP_CFG.format(model="encodec", **sizes)
+    torch.save({"best_state": state, "xp.cfg": described, "exported": True}, source)
+    folder = convert.convert(source).parent
+    assert folder == tmp_path / "compression_state_dict"
+    codec, expected = codecs.load(folder), codecs.load(tmp_path / "theirs")
+    assert codec.format.sample_rate_hz == 16000 and codec.format.codebooks == 4
+    wave = noise(1, 4001)
+    with torch.no_grad():
+        assert (codec.encode(wave).codes == expected.encode(wave).codes).all()
+        torch.testing.assert_close(codec.latents(wave), expected.latents(wave))
+    for text, message in [
+        (
+            described.replace("  pad_mode: constant\n", ""),
+            "xp.cfg of this codec lacks seanet.pad_mode",
+        ),
+        (XP_CFG.format(model="dac", **sizes), "is a dac with seanet with rvq, not an EnCodec"),
+        ("a: [", "xp.cfg"),
+    ]:
+        torch.save({"best_state": state, "xp.cfg": text}, source)
+        with pytest.raises((errors.DataError, errors.ConfigError), match=message):
+            convert.convert(source, tmp_path / "other" / "model.safetensors")
+        assert not (tmp_path / "other").exists()
 
 
 def test_a_codec_is_a_module(tmp_path: Path) -> None:

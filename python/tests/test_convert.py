@@ -1,5 +1,6 @@
 """mmi convert: checkpoints and pickles become files that hold no code."""
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -49,6 +50,51 @@ def test_checkpoints(tmp_path: Path, wrap: Any, zipped: bool) -> None:
     written = convert(source)
     assert written == tmp_path / "Video2RollNet.safetensors"
     check(written, weights())
+
+
+def shards(folder: Path) -> dict[str, torch.Tensor]:
+    """A folder as transformers wrote it before safetensors."""
+    state = {name: torch.randn(3, 4) for name in ("a.weight", "b.weight", "c.weight")}
+    folder.mkdir()
+    places = {"a.weight": 1, "b.weight": 2, "c.weight": 2}
+    for number in (1, 2):
+        part = {name: state[name] for name, at in places.items() if at == number}
+        torch.save(part, folder / f"pytorch_model-0000{number}-of-00002.bin")
+    weight_map = {name: f"pytorch_model-0000{at}-of-00002.bin" for name, at in places.items()}
+    index = {"metadata": {"total_size": 144}, "weight_map": weight_map}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    return state
+
+
+def test_folders_of_transformers_keep_all_but_their_pickles(tmp_path: Path) -> None:
+    state = shards(tmp_path / "old")
+    written = convert(tmp_path / "old", tmp_path / "new")
+    assert sorted(path.name for path in written.iterdir()) == [
+        "config.json",
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+    ]
+    index = json.loads((written / "model.safetensors.index.json").read_text())
+    assert index["metadata"] == {"total_size": 144}
+    for name, tensor in state.items():
+        found = dict(mmi.load_tensors(written / index["weight_map"][name]))
+        assert torch.equal(found[name], tensor)
+
+
+def test_folders_that_lack_something(tmp_path: Path) -> None:
+    shards(tmp_path / "old")
+    (tmp_path / "old" / "pytorch_model-00002-of-00002.bin").unlink()
+    with pytest.raises(mmi.DataError, match="lacks pytorch_model-00002-of-00002.bin, which"):
+        convert(tmp_path / "old", tmp_path / "new")
+    (tmp_path / "old" / "pytorch_model.bin.index.json").write_text("[]")
+    with pytest.raises(mmi.DataError, match="lists no weight_map"):
+        convert(tmp_path / "old", tmp_path / "new")
+    (tmp_path / "old" / "pytorch_model.bin.index.json").unlink()
+    with pytest.raises(mmi.DataError, match=r"neither pytorch_model.bin nor"):
+        convert(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_published_network_arrives_in_ours(tmp_path: Path) -> None:

@@ -294,13 +294,16 @@ constexpr std::array kVerbs = {
         "convert",
         kFiles,
         "Turn a published checkpoint or pickle into files that hold no code",
-        "convert <file.pth|file.pkl> [--out FILE]",
-        "Weights (.pth, .pt, .ckpt, .th) become .safetensors with the same keys; arrays and "
-        "labels\n"
-        "(.pkl) become a .npz or .json of the same name, where the readers look for it. Pickles\n"
-        "are opened with a loader that knows only tensors, arrays and plain containers.",
+        "convert <file.pth|file.pkl|folder> [--out FILE|FOLDER]",
+        "Weights (.pth, .pt, .ckpt, .th, .bin) become .safetensors with the same keys, those of\n"
+        "codecs a folder with config.json; folders of transformers keep all but their pickles.\n"
+        "Arrays and labels (.pkl) become a .npz or .json of the same name, where the readers look\n"
+        "for it. Pickles are opened with a loader that knows only tensors, arrays and plain\n"
+        "containers.",
         kConvertFlags,
         "mmi convert video2roll.pth\n"
+        "mmi convert audiogen-medium/compression_state_dict.bin --out codec/model.safetensors\n"
+        "mmi convert vicuna-7b --out vicuna-7b-safe\n"
         "mmi convert labels.pkl --out labels.npz",
         true},
     Verb{
