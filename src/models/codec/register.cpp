@@ -3,12 +3,14 @@
 #include "mmi/models/codec/codec_task.h"
 #include "models/codec/codec_tools.h"
 #include "models/codec/folder_sounds.h"
+#include "models/codec/publish_tool.h"
 #include "models/codec/world_sounds.h"
 
 namespace mmi::models::codec {
 
 void register_codec() {
   register_codec_tools();
+  register_publish_tool();
   register_folder_sounds();
   register_world_sounds();
   Registry<Task>::get().add<CodecTaskConfig>(
