@@ -2,6 +2,10 @@
 
 #include <torch/torch.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 
 #include "mmi/nn/init_context.h"
@@ -24,6 +28,13 @@ void repeat(const torch::Tensor& weight, const torch::Tensor& block) {
 
 }  // namespace
 
+void shrink(nn::Linear& layer) {
+  layer.quantize_int8();
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
+
 std::shared_ptr<mmi::lm::CausalLm> random_lm(
     const std::string& name, torch::ScalarType dtype, bool int8) {
   const torch::NoGradGuard no_grad;
@@ -36,7 +47,7 @@ std::shared_ptr<mmi::lm::CausalLm> random_lm(
     if (auto* layer = dynamic_cast<nn::Linear*>(part.get())) {
       repeat(layer->weight, block);
       if (int8) {
-        layer->quantize_int8();
+        shrink(*layer);
       }
     } else if (auto* table = dynamic_cast<nn::Embedding*>(part.get())) {
       repeat(table->weight, block);

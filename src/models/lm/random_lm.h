@@ -6,8 +6,13 @@
 #include <string>
 
 #include "mmi/lm/causal_lm.h"
+#include "mmi/nn/layers.h"
 
 namespace mmi::models::lm {
+
+/// Makes the layer int8 and gives the memory of its weights back to the system, which the command
+/// `mmi` by itself keeps for later.
+void shrink(nn::Linear& layer);
 
 /// A published size with weights that mean nothing, for measuring: N(0,0.02^2), a block of which
 /// is repeated, as drawing billions takes minutes. `int8`: its linear layers are so.
