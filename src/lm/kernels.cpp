@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -17,28 +18,51 @@ namespace mmi::lm::kernels {
 namespace {
 
 /// Vectors of N floats; the compiler turns them into what the function they end up in may use.
+/// Written out, as GCC knows no vectors whose size depends on a template's parameter.
 template <int N>
-using Lanes = float __attribute__((vector_size(N * 4), aligned(4), may_alias));
+struct Lanes;
 
-/// Not by value, which the plain functions around could not return.
-template <int N>
-MMI_INLINE const Lanes<N>& at(const float* from) {
-  return *reinterpret_cast<const Lanes<N>*>(from);
+template <>
+struct Lanes<4> {
+  using Float = float __attribute__((vector_size(16)));
+};
+
+template <>
+struct Lanes<8> {
+  using Float = float __attribute__((vector_size(32)));
+};
+
+template <>
+struct Lanes<16> {
+  using Float = float __attribute__((vector_size(64)));
+};
+
+/// From anywhere: rows of a head need not be aligned.
+template <class Float>
+MMI_INLINE void load(const float* from, Float& to) {
+  std::memcpy(&to, from, sizeof(to));
 }
 
 template <int N>
 MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
-  Lanes<N> sums[4] = {};
+  using Float = typename Lanes<N>::Float;
+  Float sums[4] = {};
   std::int64_t i = 0;
   for (; i + 4 * N <= size; i += 4 * N) {
     for (int u = 0; u < 4; ++u) {
-      sums[u] += at<N>(a + i + u * N) * at<N>(b + i + u * N);
+      Float x;
+      Float y;
+      load(a + i + u * N, x);
+      load(b + i + u * N, y);
+      sums[u] += x * y;
     }
   }
-  const Lanes<N> all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  const Float all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float lanes[N];
+  std::memcpy(lanes, &all, sizeof(lanes));
   float sum = 0;
-  for (int lane = 0; lane < N; ++lane) {
-    sum += all[lane];
+  for (const float lane : lanes) {
+    sum += lane;
   }
   for (; i < size; ++i) {
     sum += a[i] * b[i];
@@ -49,9 +73,15 @@ MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
 /// out += weight * row
 template <int N>
 MMI_INLINE void add_scaled(float* out, const float* row, float weight, std::int64_t size) {
+  using Float = typename Lanes<N>::Float;
   std::int64_t i = 0;
   for (; i + N <= size; i += N) {
-    *reinterpret_cast<Lanes<N>*>(out + i) += weight * at<N>(row + i);
+    Float sum;
+    Float x;
+    load(out + i, sum);
+    load(row + i, x);
+    sum += weight * x;
+    std::memcpy(out + i, &sum, sizeof(sum));
   }
   for (; i < size; ++i) {
     out[i] += weight * row[i];

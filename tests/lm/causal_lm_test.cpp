@@ -96,6 +96,22 @@ TEST_P(EveryFamily, LastOnlyIsTheLast) {
   EXPECT_LT(difference(last, model->forward(ids).narrow(1, 5, 1)), 1e-6);
 }
 
+TEST(CausalLm, HeadsOfAnyWidthAreReadWhereverTheyLie) {
+  const torch::NoGradGuard no_grad;
+  for (const std::int64_t width : {20, 24, 68, 72, 100}) {
+    auto config = tiny_config("llama");
+    config.head_dim = width;
+    CausalLm model(config);
+    const auto ids = some_ids(1, 6);
+    auto cache = model.make_cache(1, 6);
+    torch::Tensor last;
+    for (std::int64_t i = 0; i < 6; ++i) {
+      last = model.forward(ids.narrow(1, i, 1), {.cache = &cache});
+    }
+    EXPECT_LT(difference(last, model.forward(ids).narrow(1, 5, 1)), 1e-5) << width;
+  }
+}
+
 TEST(CausalLm, AWindowHidesWhatIsFarAway) {
   const torch::NoGradGuard no_grad;
   CausalLmConfig config = tiny_config("mistral");
