@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from mmi.__main__ import main
+from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -93,6 +94,25 @@ def test_weights_of_every_type_and_draws(folder: Path, capfd: Capture) -> None:
         for seed in (1, 2, 1)
     ]
     assert draws[0] == draws[2] != draws[1]
+
+
+def test_an_adapter_of_peft_changes_the_text_as_it_does_there(
+    folder: Path, tmp_path: Path, capfd: Capture
+) -> None:
+    torch.manual_seed(1)
+    adapted = get_peft_model(LlamaForCausalLM.from_pretrained(folder), LoraConfig(r=4))
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.5)
+    adapted.save_pretrained(tmp_path)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    ids = tokenizer(PROMPT, return_tensors="pt").input_ids
+    out = adapted.generate(input_ids=ids, max_new_tokens=20, do_sample=False, pad_token_id=0)
+    arguments = [str(folder), "--prompt", PROMPT, "max_new_tokens=20"]
+    text = run(capfd, *arguments, f"adapter={tmp_path}")["text"]
+    assert text == tokenizer.decode(out[0], skip_special_tokens=True)
+    assert text != run(capfd, *arguments)["text"]
 
 
 def test_what_cannot_be_done_is_one_sentence(folder: Path, tmp_path: Path, capfd: Capture) -> None:
