@@ -159,7 +159,9 @@ Generation generate(CausalLm& model, const GenerateRequest& request) {
   const torch::NoGradGuard no_grad;
   decoding::AutoregressiveRequest inner;
   inner.entries = model.config().vocab;
-  inner.prompt = padded_ids(request.prompts, inner.entries);
+  // Where the logits will be.
+  const auto device = model.parameters().front().device();
+  inner.prompt = padded_ids(request.prompts, inner.entries).to(device);
   const std::int64_t before = inner.prompt.size(2);
   for (const Prompt& prompt : request.prompts) {
     inner.padding.push_back(before - static_cast<std::int64_t>(prompt.ids.size()));
@@ -185,7 +187,7 @@ Generation generate(CausalLm& model, const GenerateRequest& request) {
       [&](const torch::Tensor& columns) { return network(columns); }, inner, config);
   Generation generation;
   generation.passes = made.passes;
-  const auto codes = made.codes.select(1, 0).contiguous();
+  const auto codes = made.codes.select(1, 0).contiguous().cpu();
   for (std::int64_t b = 0; b < codes.size(0); ++b) {
     const auto* row = codes.const_data_ptr<std::int64_t>() + b * codes.size(1);
     generation.ids.emplace_back(row + before, row + made.lengths[static_cast<std::size_t>(b)]);
