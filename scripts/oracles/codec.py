@@ -128,7 +128,8 @@ def losses(out: dict[str, np.ndarray]) -> None:
     for step in range(3):
         wave = (rule(f"input:wave{step}", [3, 1, 50], "sym")).requires_grad_()
         target = rule(f"input:target{step}", [3, 1, 50], "sym")
-        found = {"a": (wave - target).abs().mean(), "b": (wave * target).sum(), "c": (wave**4).sum()}
+        apart, along = (wave - target).abs().mean(), (wave * target).sum()
+        found = {"a": apart, "b": along, "c": (wave**4).sum()}
         effective = scales.backward(found, wave)
         out[f"balanced.{step}"] = wave.grad.numpy()
         out[f"effective.{step}"] = effective.numpy()

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "mmi/base/config_node.h"
@@ -38,6 +39,20 @@ std::vector<std::pair<std::string, double>> read_scores(
   return scores;
 }
 
+/// What `mmi generate` left there, sorted.
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  if (std::filesystem::is_directory(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_regular_file()) {
+        files.push_back(entry.path());
+      }
+    }
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
 std::filesystem::path write_report(const std::filesystem::path& run) {
   const RunInfo info = read_info(run);
   Page page(info.task, info.path.filename().string());
@@ -67,6 +82,12 @@ std::filesystem::path write_report(const std::filesystem::path& run) {
     page.paragraph("Not scored yet: `mmi eval` adds a table here.");
   } else {
     page.table({{"split"}, {"metric"}, {"value", true}}, rows);
+  }
+  if (const auto samples = files_in(run / "samples"); !samples.empty()) {
+    page.heading("Samples");
+    for (const auto& file : samples) {
+      page.artifact(file, file.filename().string());
+    }
   }
   page.heading("Configuration");
   page.code(read_text(run / "config.yaml"));

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <span>
 
 #include "mmi/base/errors.h"
+#include "mmi/dsp/measures.h"
 #include "mmi/dsp/resample.h"
 #include "mmi/heads/gan.h"
 #include "mmi/io/audio.h"
@@ -30,11 +30,12 @@ GradientBalancer::Weights balanced(const CodecWeights& weights) {
       {"mel", weights.mel}};
 }
 
-/// Scales the first weights so that sounds pass with their variance, and takes offsets out. With
-/// PyTorch's own a small codec begins with latents that hardly vary, and codebooks that collapse.
-void begin(torch::nn::Module& codec) {
+/// Draws first weights through which signals pass with their variance, and takes offsets out. With
+/// PyTorch's own a small codec begins with latents that hardly vary, whose codebooks collapse, and
+/// its discriminator with outputs that hardly do.
+void begin(torch::nn::Module& module) {
   const torch::NoGradGuard no_grad;
-  auto parameters = codec.named_parameters();
+  auto parameters = module.named_parameters();
   for (auto& item : parameters) {
     const std::string& name = item.key();
     torch::Tensor& value = item.value();
@@ -46,12 +47,11 @@ void begin(torch::nn::Module& codec) {
     } else if (name.ends_with(".weight") || name.ends_with(".weight_v")) {
       // Of a transposed convolution two inputs overlap in each sample; its kernel is even.
       const bool transposed = name.starts_with("decoder.") && value.size(2) % 2 == 0;
-      const auto inputs =
-          static_cast<double>(transposed ? 2 * value.size(0) : value.size(1) * value.size(2));
-      const auto drawn = torch::randn_like(value) / std::sqrt(inputs);
-      value.copy_(drawn);
+      const auto inputs = transposed ? 2 * value.size(0) : value[0].numel();
+      value.normal_(0, 1 / std::sqrt(static_cast<double>(inputs)));
       if (name.ends_with("_v")) {
-        parameters[name.substr(0, name.size() - 1) + "g"].copy_(drawn.norm(2, {1, 2}, true));
+        auto& gain = parameters[name.substr(0, name.size() - 1) + "g"];
+        gain.copy_(value.flatten(1).norm(2, {1}).view_as(gain));
       }
     }
   }
@@ -105,7 +105,7 @@ const config::Schema& CodecTaskConfig::schema() {
           .field("loader", &C::loader, "batches")
           .field("generator_optimizer", &C::generator_optimizer, "update rule of the codec")
           .field("discriminator_optimizer", &C::discriminator_optimizer, "… of the discriminator")
-          .field("schedule", &C::schedule, "learning rate over time, both networks");
+          .field("schedule", &C::schedule, "the codec's learning rate over time");
   return made;
 }
 
@@ -119,6 +119,7 @@ CodecTask::CodecTask(const CodecTaskConfig& config, const BuildArgs& args)
       mel_(codec_->format().sample_rate_hz) {
   const codecs::CodecFormat format = codec_->format();
   begin(*codec_);
+  begin(*discriminator_);
   usage_ = std::make_shared<CodeUsage>(format.codebooks, format.codebook_size);
   sounds_ = Registry<Sounds>::get().create(config.sounds, {format.sample_rate_hz});
   samples_ = std::llround(config.window_s * static_cast<double>(format.sample_rate_hz));
@@ -149,8 +150,8 @@ std::vector<Phase> CodecTask::phases() const {
   Phase discriminator;
   discriminator.name = "discriminator";
   discriminator.parameters = {"discriminator.*"};
+  // Its rate stays: where it begins late, the codec's has fallen already.
   discriminator.optimizer = config_.discriminator_optimizer;
-  discriminator.schedule = config_.schedule;
   return {generator, discriminator};
 }
 
@@ -290,13 +291,14 @@ std::vector<Artifact> CodecTask::show(
   const codecs::Encoded encoded = codec_->encode(input, codebooks);
   const auto made = codec_->decode(encoded).flatten().to(torch::kCPU).contiguous();
   const auto rate = static_cast<int>(format.sample_rate_hz);
+  const auto given = wave.flatten().contiguous();
   const std::string stem = out.string();
-  io::write_wav(
-      stem + ".wav",
-      {made.const_data_ptr<float>(), static_cast<std::size_t>(made.numel())},
-      1,
-      rate);
-  draw_sounds({{"Sound", wave.flatten()}, {"What the codec makes of it", made}}, rate)
+  const auto write = [&](const std::string& path, const torch::Tensor& sound) {
+    io::write_wav(path, dsp::samples_of(sound), 1, rate);
+  };
+  write(stem + ".wav", made);
+  write(stem + "_original.wav", given);
+  draw_sounds({{"Sound", given}, {"What the codec makes of it", made}}, rate)
       .save_png(stem + ".png");
   return {
       {stem + ".wav",
@@ -304,6 +306,7 @@ std::vector<Artifact> CodecTask::show(
            "from {} tokens, {:.1f} kbit/s",
            encoded.codes.numel(),
            format.kbps(encoded.codes.size(1)))},
+      {stem + "_original.wav", mmi::format("what went in, at {} Hz", rate)},
       {stem + ".png", "sound and reconstruction"}};
 }
 

@@ -194,7 +194,8 @@ TEST(CodecTask, GeneratesTheReconstructionAndAPicture) {
   const io::Audio made = io::read_audio(folder / "out.wav");
   EXPECT_EQ(made.sample_rate_hz, 16000);
   EXPECT_EQ(made.length(), 8000);
-  EXPECT_EQ(files.size(), 2U);
+  EXPECT_EQ(files.size(), 3U);
+  EXPECT_EQ(io::read_audio(folder / "out_original.wav").length(), 8000);
   EXPECT_GT(fs::file_size(folder / "out.png"), 1000U);
   EXPECT_THROW(
       task.generate(

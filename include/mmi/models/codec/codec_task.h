@@ -70,8 +70,9 @@ class MMI_API CodecTask : public Task {
   ItemMetrics evaluate_items(const std::string& split) override;
   std::pair<std::string, bool> selection() const override;
 
-  /// A sound of up to ten minutes → `<out>.wav`, what the codec makes of it, and `<out>.png`;
-  /// option `codebooks`: the first so many.
+  /// A sound of up to ten minutes → `<out>.wav`, what the codec makes of it, `<out>_original.wav`
+  /// at the codec's rate, and a picture of both, `<out>.png`; option `codebooks`: the first so
+  /// many.
   std::vector<Artifact> generate(const GenerateRequest& request) override;
   std::vector<Artifact> sample(
       const std::string& split, const std::filesystem::path& stem) override;

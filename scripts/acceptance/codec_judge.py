@@ -1,0 +1,121 @@
+"""Whether a classifier of sounds still knows them when a codec has been at work (spec §14.2).
+
+    python scripts/acceptance/codec_judge.py RUN SOUNDS
+
+SOUNDS: a folder of folders, each a class. The judge, statistics of log-mel spectra and a logistic
+regression, learns from originals that the codec was trained on, and is asked about sounds of its
+test split: originals and reconstructions. The first second of each sound that is not silent.
+Prints accuracies, their ratio (to be 0.9 at least) and each codebook's perplexity (to be 0.3 of its
+size at least) over the test sounds; exit 1 where it falls short.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import librosa
+import mmi
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+Array = NDArray[np.float32]
+ENDINGS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aif", ".aiff"}
+MASK = (1 << 64) - 1
+
+
+def place(name: str) -> tuple[int, str]:
+    """The order in which `sounds: {name: folder}` deals files out to its splits."""
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = (value ^ byte) * 0x100000001B3 & MASK
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & MASK
+    return value ^ (value >> 31), name
+
+
+def first_second(path: Path, rate: int) -> Array | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # librosa's about its second reader
+        try:
+            wave = librosa.load(path, sr=rate, mono=True, duration=20)[0].astype(np.float32)
+        except Exception:  # some packages hold files in formats of their own
+            return None
+    loud = np.flatnonzero(np.abs(wave) > 1e-3)
+    if loud.size == 0 or wave.size < rate // 20:
+        return None
+    wave = wave[loud[0] : loud[0] + rate]
+    return np.pad(wave, (0, rate - wave.size))
+
+
+def features(wave: Array, rate: int) -> Array:
+    mel = librosa.feature.melspectrogram(y=wave, sr=rate, n_fft=1024, hop_length=256, n_mels=48)
+    log = np.log(mel + 1e-6)
+    change = np.abs(np.diff(log, axis=1)).mean(axis=1)
+    return np.concatenate([log.mean(axis=1), log.std(axis=1), change]).astype(np.float32)
+
+
+def read(files: list[Path], root: Path, rate: int) -> Iterator[tuple[Array, str]]:
+    for path in files:
+        wave = first_second(path, rate)
+        if wave is not None:
+            yield wave, path.relative_to(root).parts[0]
+
+
+def perplexity(codes: NDArray[np.int64], size: int) -> float:
+    share = np.bincount(codes, minlength=size) / codes.size
+    return float(np.exp(-np.sum(share * np.log(np.maximum(share, 1e-12)))))
+
+
+def main() -> int:
+    run, root = sys.argv[1], Path(sys.argv[2])
+    launcher = os.environ.get("MMI", str(Path(sys.executable).parent / "mmi"))
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([launcher, "codec", "publish", run, "--out", folder], check=True)
+        codec = mmi.codecs.load(folder)
+    form = codec.format
+    rate = form.sample_rate_hz
+
+    files = [path for path in root.rglob("*") if path.suffix.lower() in ENDINGS]
+    files.sort(key=lambda path: place(path.relative_to(root).as_posix()))
+    valid = max(1, int(0.05 * len(files)))
+    test = valid + max(1, int(0.1 * len(files)))
+
+    learned = [(features(wave, rate), kind) for wave, kind in read(files[test:], root, rate)]
+    judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, C=0.1))
+    judge.fit([one for one, _ in learned], [kind for _, kind in learned])
+
+    asked = list(read(files[valid:test], root, rate))
+    kinds = np.array([kind for _, kind in asked])
+    waves = torch.from_numpy(np.stack([wave for wave, _ in asked]))[:, None]
+    with torch.no_grad():
+        tokens = codec.encode(waves)
+        made = codec.decode(tokens)[:, 0].numpy()
+    original = np.mean(judge.predict([features(wave, rate) for wave, _ in asked]) == kinds)
+    rebuilt = np.mean(judge.predict([features(wave, rate) for wave in made]) == kinds)
+    used = [
+        perplexity(tokens.codes[:, k].flatten().numpy(), form.codebook_size)
+        for k in range(form.codebooks)
+    ]
+    most = np.unique(kinds, return_counts=True)[1].max() / len(kinds)
+    print(
+        f"{len(learned)} sounds to learn from, {len(asked)} of {len(set(kinds))} classes to judge"
+    )
+    print(f"accuracy {original:.3f} on originals, {rebuilt:.3f} on reconstructions: ", end="")
+    print(f"{rebuilt / original:.3f} of it (bar 0.9; always the largest class: {most:.3f})")
+    print(
+        f"perplexities {', '.join(f'{one:.0f}' for one in used)} of {form.codebook_size} ", end=""
+    )
+    print(f"(bar {0.3 * form.codebook_size:.0f})")
+    return 0 if rebuilt >= 0.9 * original and min(used) >= 0.3 * form.codebook_size else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
