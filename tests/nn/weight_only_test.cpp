@@ -99,6 +99,10 @@ TEST(WeightOnly, RoundsWeightsToHalfAScale) {
   EXPECT_TRUE(torch::equal(
       quantize_int8(weight.to(torch::kBFloat16)).values,
       quantize_int8(weight.to(torch::kBFloat16).to(torch::kFloat)).values));
+  const auto turned = torch::randn({256, 30}).t();  // groups without a gap, rows with
+  const auto own = quantize_int8(turned);
+  EXPECT_TRUE(torch::equal(own.values, quantize_int8(turned.contiguous()).values));
+  EXPECT_TRUE(torch::allclose(dequantize_int8(own.values, own.scales), turned, 0, 0.02));
 }
 
 TEST(WeightOnly, ZerosStayZerosAndNumbersMustBeFinite) {

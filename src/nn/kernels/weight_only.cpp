@@ -291,11 +291,12 @@ Int8Weight quantize_int8(const torch::Tensor& weight) {
     const at::NoGradGuard none;
     const std::int64_t rows = std::min(part, out - i * part);
     const auto wide = weight.narrow(0, i * part, rows).to(torch::kFloat);
-    const auto grouped =
-        at::constant_pad_nd(wide, {0, groups * kInt8Group - in}).view({rows, groups, kInt8Group});
+    const std::int64_t gap = groups * kInt8Group - in;
+    const auto padded = gap == 0 ? wide : at::constant_pad_nd(wide, {0, gap});
+    const auto grouped = padded.reshape({rows, groups, kInt8Group});
     const auto scales = grouped.abs().amax(-1) / 127;
     const auto safe = at::where(scales > 0, scales, torch::ones({}));
-    const auto values = at::round(grouped / safe.unsqueeze(-1)).to(torch::kChar);
+    const auto values = at::div(grouped, safe.unsqueeze(-1)).round_().to(torch::kChar);
     result.scales.narrow(0, i * part, rows).copy_(scales);
     result.values.narrow(0, i * part, rows).copy_(values.view({rows, -1}).narrow(1, 0, in));
   });
