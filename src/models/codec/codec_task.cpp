@@ -48,10 +48,16 @@ void begin(torch::nn::Module& module) {
       // Of a transposed convolution two inputs overlap in each sample; its kernel is even.
       const bool transposed = name.starts_with("decoder.") && value.size(2) % 2 == 0;
       const auto inputs = transposed ? 2 * value.size(0) : value[0].numel();
-      value.normal_(0, 1 / std::sqrt(static_cast<double>(inputs)));
+      // DAC has 24 sums of a branch and its input, each of which would double the variance, and
+      // ends in a tanh, which must not begin at its ends.
+      const bool quiet = name.find(".res_unit") != std::string::npos
+                             ? name.find(".conv2.") != std::string::npos
+                             : name.starts_with("decoder.conv2.");
+      const double gain = quiet ? 0.1 : 1;
+      value.normal_(0, gain / std::sqrt(static_cast<double>(inputs)));
       if (name.ends_with("_v")) {
-        auto& gain = parameters[name.substr(0, name.size() - 1) + "g"];
-        gain.copy_(value.flatten(1).norm(2, {1}).view_as(gain));
+        auto& length = parameters[name.substr(0, name.size() - 1) + "g"];
+        length.copy_(value.flatten(1).norm(2, {1}).view_as(length));
       }
     }
   }
