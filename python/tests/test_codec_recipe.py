@@ -135,3 +135,14 @@ def test_the_published_size_is_that_of_the_recipe(capfd: pytest.CaptureFixture[s
     codec = mmi.codecs.create(**model)
     assert sum(parameter.numel() for parameter in codec.parameters()) == 56_819_138
     assert codec.format.kbps() == pytest.approx(2.2)
+
+
+def test_a_loaded_codec_goes_on_from_its_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    codec = mmi.codecs.create("encodec_24khz")
+    mmi.codecs.save(codec, tmp_path / "weights")
+    model = f"task.model={{name: encodec_24khz, weights: {tmp_path / 'weights'}}}"
+    task = mmi.build(RECIPE, *SMOKE, model)
+    state = task.model.state_dict()
+    for name in ("encoder.layers.0.conv.weight", "decoder.layers.15.conv.weight"):
+        torch.testing.assert_close(state[f"codec.{name}"], codec.state_dict()[name])

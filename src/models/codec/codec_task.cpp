@@ -124,7 +124,9 @@ CodecTask::CodecTask(const CodecTaskConfig& config, const BuildArgs& args)
       module_(std::make_shared<torch::nn::Module>("CodecTask")),
       mel_(codec_->format().sample_rate_hz) {
   const codecs::CodecFormat format = codec_->format();
-  begin(*codec_);
+  if (codec_->is_training()) {  // one that was loaded is in eval mode, and keeps its weights
+    begin(*codec_);
+  }
   begin(*discriminator_);
   usage_ = std::make_shared<CodeUsage>(format.codebooks, format.codebook_size);
   sounds_ = Registry<Sounds>::get().create(config.sounds, {format.sample_rate_hz});
