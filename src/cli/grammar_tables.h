@@ -100,6 +100,7 @@ constexpr std::array kToolFlags = {
 };
 constexpr std::array kLmFlags = {
     Flag{"--prompt", "TEXT", "What the text begins with."},
+    Flag{"--out", "PATH", "The folder to write, for a tool that writes one."},
     Flag{"--runs", "DIR", "Where runs are kept. Default: runs"},
 };
 constexpr std::array kConvertFlags = {
@@ -335,12 +336,13 @@ constexpr std::array kVerbs = {
         "lm",
         kTools,
         "Language models: text from checkpoints of LLaMA, Mistral, Gemma and Qwen",
-        "lm <tool> [input …] [--prompt TEXT] [setting=value …]",
+        "lm <tool> [input …] [--prompt TEXT] [--out PATH] [setting=value …]",
         "Without a tool: all of them, a line each. `mmi lm <tool> --help` explains a tool and\n"
-        "its settings. `mmi list lm`: the published sizes.",
+        "its settings. `mmi list lms`: the published sizes.",
         kLmFlags,
         "mmi lm\n"
-        "mmi lm generate llama-7b-hf --prompt \"The sound of rain\" dtype=int8",
+        "mmi lm generate llama-7b-hf --prompt \"The sound of rain\" dtype=int8\n"
+        "mmi lm publish runs/lm/causal-0123456789ab --out my_model",
         false,
         true},
     Verb{

@@ -4,7 +4,7 @@
 
 namespace mmi::models::lm {
 
-/// Adds the tools of language models to their registry.
+/// Adds the training of language models and their tools to their registries.
 MMI_API void register_lm();
 
 }  // namespace mmi::models::lm

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace mmi::models::lm {
+
+/// `mmi lm publish`.
+void register_publish_tool();
+
+}  // namespace mmi::models::lm

@@ -1,0 +1,3 @@
+#include "mmi/models/lm/texts.h"
+
+MMI_DEFINE_REGISTRY(mmi::models::lm::Texts)
