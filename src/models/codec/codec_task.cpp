@@ -306,16 +306,19 @@ std::vector<Artifact> CodecTask::show(
   };
   write(stem + ".wav", made);
   write(stem + "_original.wav", given);
-  draw_sounds({{"Sound", given}, {"What the codec makes of it", made}}, rate)
-      .save_png(stem + ".png");
-  return {
+  std::vector<Artifact> files = {
       {stem + ".wav",
        mmi::format(
            "from {} tokens, {:.1f} kbit/s",
            encoded.codes.numel(),
            format.kbps(encoded.codes.size(1)))},
-      {stem + "_original.wav", mmi::format("what went in, at {} Hz", rate)},
-      {stem + ".png", "sound and reconstruction"}};
+      {stem + "_original.wav", mmi::format("what went in, at {} Hz", rate)}};
+#ifdef MMI_WITH_MEDIA
+  draw_sounds({{"Sound", given}, {"What the codec makes of it", made}}, rate)
+      .save_png(stem + ".png");
+  files.push_back({stem + ".png", "sound and reconstruction"});
+#endif
+  return files;
 }
 
 std::vector<Artifact> CodecTask::generate(const GenerateRequest& request) {

@@ -194,9 +194,13 @@ TEST(CodecTask, GeneratesTheReconstructionAndAPicture) {
   const io::Audio made = io::read_audio(folder / "out.wav");
   EXPECT_EQ(made.sample_rate_hz, 16000);
   EXPECT_EQ(made.length(), 8000);
-  EXPECT_EQ(files.size(), 3U);
   EXPECT_EQ(io::read_audio(folder / "out_original.wav").length(), 8000);
+#ifdef MMI_WITH_MEDIA
+  EXPECT_EQ(files.size(), 3U);
   EXPECT_GT(fs::file_size(folder / "out.png"), 1000U);
+#else
+  EXPECT_EQ(files.size(), 2U);
+#endif
   EXPECT_THROW(
       task.generate(
           {.input = folder / "in.wav", .out = folder / "out", .options = {{"codebooks", "9"}}}),

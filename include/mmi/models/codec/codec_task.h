@@ -71,8 +71,8 @@ class MMI_API CodecTask : public Task {
   std::pair<std::string, bool> selection() const override;
 
   /// A sound of up to ten minutes → `<out>.wav`, what the codec makes of it, `<out>_original.wav`
-  /// at the codec's rate, and a picture of both, `<out>.png`; option `codebooks`: the first so
-  /// many.
+  /// at the codec's rate, and a picture of both, `<out>.png` (in builds with media); option
+  /// `codebooks`: the first so many.
   std::vector<Artifact> generate(const GenerateRequest& request) override;
   std::vector<Artifact> sample(
       const std::string& split, const std::filesystem::path& stem) override;
