@@ -271,14 +271,13 @@ def weight_types(settings: Settings) -> Table:
                     f"{rate:.3g}",
                     f"{rate * read / 1e9:.3g}",
                     f"{rate * read / 1e7 / roof:.0f} %",
-                    f"{values['peak_memory_gib']:.2g}",
                 ]
             )
     return Table(
         title="Language models by the type of their weights",
         note=f"`mmi lm generate {size}`: random weights of Qwen2's published 0.5 B parameters, "
         "batch 1, 48 tokens; sums are float32. The roof is what a sum over a matrix reads.",
-        columns=["weights", "threads", "tokens/s", "GB/s", "of the roof", "peak memory, GiB"],
+        columns=["weights", "threads", "tokens/s", "GB/s", "of the roof"],
         rows=rows,
     )
 
