@@ -8,9 +8,10 @@
 
 #include "mmi/base/api.h"
 
-/// Linear layers on a CPU whose weights are stored small, for language models: float32 activations
-/// and sums, so that bf16 weights lose nothing but their rounding, and processors without bf16
-/// instructions are as fast as memory is. Results don't depend on the number of threads.
+/// Linear layers on a CPU for few rows of activations, as when a language model writes token by
+/// token: weights of float32, or stored small (bf16, int8), are read once at the pace of memory.
+/// Activations and sums are float32, so that bf16 weights lose nothing but their rounding, and
+/// processors without bf16 instructions are as fast. Results don't depend on the number of threads.
 namespace mmi::nn {
 
 /// What the inner loops are compiled for.
