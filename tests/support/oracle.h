@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "mmi/base/format.h"
 #include "mmi/base/hash.h"
 #include "mmi/io/npy.h"
 #include "mmi/nn/state.h"
@@ -65,6 +66,63 @@ inline torch::Tensor rule_tensor(
   const auto fan = static_cast<double>(count / shape.at(axis));
   return (sym * static_cast<float>(std::sqrt(3.0 / fan))).view(shape);
 }
+
+/// The branch that tensors of official packages take by their names (scripts/oracles/rule.py).
+inline std::string branch_of(const std::string& name) {
+  const auto ends = [&](const char* end) { return name.ends_with(end); };
+  if (ends(".weight_g") || ends(".alpha") || ends(".gamma")) {
+    return "gain";
+  }
+  if (name.find(".bias") != std::string::npos) {
+    return "vector";
+  }
+  return ends(".embed") || ends(".codebook.weight") ? "sym" : "matrix";
+}
+
+/// max |ours - theirs| <= bar. Both are kept with the test's result under `name`, wherever a test
+/// says what it measured; scripts/parity.py makes a table of them.
+inline void expect_difference(
+    const std::string& name, const torch::Tensor& ours, const torch::Tensor& theirs, double bar) {
+  ASSERT_EQ(ours.sizes(), theirs.sizes()) << name;
+  const double found = (ours - theirs).abs().max().item<double>();
+  ::testing::Test::RecordProperty(name, mmi::format("{} {}", found, bar));
+  EXPECT_LE(found, bar) << name;
+}
+
+/// The same of integers, which are to be equal.
+inline void expect_equal(
+    const std::string& name, const torch::Tensor& ours, const torch::Tensor& theirs) {
+  ASSERT_EQ(ours.sizes(), theirs.sizes()) << name;
+  const auto wrong = ours.ne(theirs.to(ours.scalar_type())).sum().item<std::int64_t>();
+  ::testing::Test::RecordProperty(name, mmi::format("{} of {} differ", wrong, ours.numel()));
+  EXPECT_EQ(wrong, 0) << name;
+}
+
+/// Outputs of an official package, kept in one file by a script of scripts/oracles.
+class Outputs {
+ public:
+  /// `file` of tests/data.
+  explicit Outputs(const std::string& file)
+      : arrays_(io::read_npz(std::filesystem::path(MMI_TEST_DATA) / file)) {}
+
+  torch::Tensor at(const std::string& name) const {
+    return to_tensor(arrays_.at(name));
+  }
+
+  /// max |ours - stored| <= tolerance * max |stored|.
+  void expect_near(const std::string& name, const torch::Tensor& ours, double tolerance) const {
+    const torch::Tensor theirs = at(name);
+    expect_difference(name, ours, theirs, tolerance * theirs.abs().max().item<double>());
+  }
+
+  /// Codes equal in every place.
+  void expect_equal(const std::string& name, const torch::Tensor& ours) const {
+    mmi::testing::expect_equal(name, ours, at(name));
+  }
+
+ private:
+  std::map<std::string, io::Array> arrays_;
+};
 
 /// Fills parameters and buffers by the rule; "constant" and tied entries stay as they are.
 /// Fails when names, order or shapes differ from the official state.
@@ -147,9 +205,11 @@ class Oracle {
       const std::int64_t step = slice == "full" ? 1 : std::stoll(slice.substr(8));
       const torch::Tensor kept =
           ours.detach().contiguous().flatten().slice(0, 0, std::nullopt, step);
-      ASSERT_EQ(kept.sizes(), stored.sizes()) << name;
-      const double error = (kept - stored).abs().max().item<double>();
-      EXPECT_LE(error / item["absmax"].get<double>(), tolerance) << name;
+      expect_difference(
+          json_.at("name").get<std::string>() + "." + name,
+          kept,
+          stored,
+          tolerance * item["absmax"].get<double>());
       return;
     }
     ADD_FAILURE() << "no stored tensor " << name;

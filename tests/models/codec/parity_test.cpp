@@ -11,28 +11,16 @@
 namespace mmi::models::codec {
 namespace {
 
+using testing::branch_of;
 using testing::rule_tensor;
 
-const std::map<std::string, io::Array>& stored() {
-  static const auto arrays =
-      io::read_npz(std::filesystem::path(MMI_TEST_DATA) / "codec" / "oracle.npz");
-  return arrays;
+const testing::Outputs& stored() {
+  static const testing::Outputs outputs("codec/oracle.npz");
+  return outputs;
 }
 
 void expect_near(const std::string& name, const torch::Tensor& ours, double tolerance) {
-  const auto theirs = to_tensor(stored().at(name));
-  ASSERT_EQ(ours.sizes(), theirs.sizes()) << name;
-  const double scale = theirs.abs().max().item<double>();
-  EXPECT_LE((ours - theirs).abs().max().item<double>(), tolerance * scale) << name;
-}
-
-std::string branch_of(const std::string& name) {
-  if (name.ends_with(".weight_g")) {
-    return "gain";
-  }
-  return name.find(".bias") != std::string::npos ? "vector"
-         : name.ends_with(".embed")              ? "sym"
-                                                 : "matrix";
+  stored().expect_near(name, ours, tolerance);
 }
 
 void fill(torch::nn::Module& module) {
@@ -116,7 +104,7 @@ TEST(Parity, EncodecOfItsPackage) {
     const auto wave = rule_tensor("input:wave", {2, 1, 1001}, "sym");
     expect_near(name + "latents", codec.to_latents(wave), 1e-4);
     const auto codes = codec.encode(wave).codes;
-    EXPECT_TRUE(torch::equal(codes.to(torch::kInt32), to_tensor(stored().at(name + "codes"))));
+    stored().expect_equal(name + "codes", codes);
     expect_near(name + "wave", codec.from_latents(codec.embed(codes)), 1e-4);
   }
 }
