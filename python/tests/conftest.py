@@ -1,3 +1,4 @@
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -55,3 +56,44 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["ffmpeg", "-loglevel", "error", *source, "-pix_fmt", "yuv420p", str(path)]
     subprocess.run(command, check=True)
     return path
+
+
+class Parity:
+    """Compares with a reference, and keeps what was measured: scripts/parity.py makes a table."""
+
+    def __init__(self, record: Callable[[str, object], None]) -> None:
+        self._record = record
+
+    def __call__(
+        self, module: str, what: str, difference: float, bar: float, package: str = "transformers"
+    ) -> None:
+        self._keep(module, what, package, {"difference": difference, "bar": bar})
+        assert difference <= bar, (module, what)
+
+    def equal(
+        self,
+        module: str,
+        what: str,
+        wrong: int,
+        count: int,
+        package: str = "transformers",
+        allowed: float = 0,
+    ) -> None:
+        """`allowed`: share of `count`."""
+        found = {"wrong": wrong, "count": count, "bar": allowed}
+        self._keep(module, what, package, found)
+        assert wrong <= allowed * count, (module, what, wrong, count)
+
+    def _keep(self, module: str, what: str, package: str, found: dict[str, float]) -> None:
+        self._record("parity", json.dumps([module, what, package, found]))
+
+
+@pytest.fixture
+def parity(record_property: Callable[[str, object], None]) -> Parity:
+    return Parity(record_property)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "parity" in getattr(item, "fixturenames", ()):
+            item.add_marker("parity")

@@ -106,7 +106,16 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Any, code
     return request.param, model, codecs.load(tmp_path)
 
 
-def test_latents_and_waves_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+def near(parity: Any, name: str, what: str, found: Tensor, expected: Tensor) -> None:
+    """Within 1e-4, or that share of the largest value where it is below 1."""
+    assert found.shape == expected.shape
+    bar = 1e-4 * min(1.0, float(expected.abs().max()))
+    parity(name, what, float((found - expected).abs().max()), bar)
+
+
+def test_latents_and_waves_are_those_of_transformers(
+    pair: tuple[str, Any, codecs.Codec], parity: Any
+) -> None:
     name, theirs, ours = pair
     with torch.no_grad():
         for length in LENGTHS:
@@ -114,17 +123,11 @@ def test_latents_and_waves_are_those_of_transformers(pair: tuple[str, Any, codec
             if name in DAC:
                 wave = torch.nn.functional.pad(wave, (0, -length % ours.format.hop))
             expected = theirs.encoder(wave)
-            latents = ours.latents(wave)
-            assert latents.shape == expected.shape
-            scale = max(1.0, float(expected.abs().max()))
-            assert (latents - expected).abs().max() <= 1e-4 * scale
-            sound = theirs.decoder(expected)
-            assert (ours.from_latents(expected) - sound).abs().max() <= 1e-4 * max(
-                1.0, float(sound.abs().max())
-            )
+            near(parity, name, "latents", ours.latents(wave), expected)
+            near(parity, name, "wave", ours.from_latents(expected), theirs.decoder(expected))
 
 
-def test_codes_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+def test_codes_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec], parity: Any) -> None:
     name, theirs, ours = pair
     with torch.no_grad():
         if name in DAC:
@@ -144,10 +147,11 @@ def test_codes_are_those_of_transformers(pair: tuple[str, Any, codecs.Codec]) ->
                 scales = torch.cat(encoded.audio_scales, 1)
                 torch.testing.assert_close(tokens.scales, scales, rtol=1e-5, atol=1e-7)
     assert codes.shape == expected.shape
-    assert (codes == expected).double().mean() >= 0.9995
+    wrong = int((codes != expected).sum())
+    parity.equal(name, "codes", wrong, codes.numel(), allowed=5e-4)
 
 
-def test_decoding_is_that_of_transformers(pair: tuple[str, Any, codecs.Codec]) -> None:
+def test_decoding_is_that_of_transformers(pair: tuple[str, Any, codecs.Codec], parity: Any) -> None:
     name, theirs, ours = pair
     with torch.no_grad():
         if name in DAC:
@@ -163,8 +167,7 @@ def test_decoding_is_that_of_transformers(pair: tuple[str, Any, codecs.Codec]) -
                 last_frame_pad_length=encoded.last_frame_pad_length,
             ).audio_values[..., : wave.shape[2]]
             sound = ours.decode(ours.encode(wave))
-    assert sound.shape == expected.shape
-    assert (sound - expected).abs().max() <= 1e-4 * max(1.0, float(expected.abs().max()))
+    near(parity, name, "wave of its codes", sound, expected)
 
 
 def test_transformers_reads_what_we_save(
@@ -183,18 +186,16 @@ def test_transformers_reads_what_we_save(
 
 
 @pytest.mark.parametrize("name", ["encodec_24khz", "dac_16khz"])
-def test_published_size(name: str, tmp_path: Path) -> None:
+def test_published_size(name: str, tmp_path: Path, parity: Any) -> None:
     theirs = reference(name, published=True)
     theirs.save_pretrained(tmp_path)
     ours = codecs.create(name, weights=str(tmp_path))
     with torch.no_grad():
         wave = noise(1, 50 * ours.format.hop)
         expected = theirs.encoder(wave)
-        scale = max(1.0, float(expected.abs().max()))
-        assert (ours.latents(wave) - expected).abs().max() <= 1e-4 * scale
+        near(parity, f"{name}, published size", "latents", ours.latents(wave), expected)
         sound = theirs.decoder(expected)
-        scale = max(1.0, float(sound.abs().max()))
-        assert (ours.from_latents(expected) - sound).abs().max() <= 1e-4 * scale
+        near(parity, f"{name}, published size", "wave", ours.from_latents(expected), sound)
 
 
 def upstream_name(name: str, key: str) -> str:

@@ -68,25 +68,26 @@ def differ(a: Any, b: Any) -> float:
     ],
 )
 def test_an_adapter_of_peft_adds_the_same(
-    folder: Path, tmp_path: Path, options: dict[str, Any]
+    folder: Path, tmp_path: Path, options: dict[str, Any], parity: Any
 ) -> None:
     reference = theirs(folder, **options)
     reference.save_pretrained(tmp_path)
     base = mmi.lm.load(folder)
     assert differ(reference, base) > 0.1
     model = mmi.lora.load(base, tmp_path)
-    assert differ(reference, model) <= 1e-5
+    parity("LoRA", "logits with PEFT's adapter", differ(reference, model), 1e-5, "peft")
     names = {name for name, _ in model.named_parameters() if "lora_" in name}
     stems = {name.removeprefix("base_model.model.") for name, _ in reference.named_parameters()}
     assert names == {name.replace(".default", "") for name in stems if "lora_" in name}
     merged = mmi.lora.merge(model)
-    assert differ(reference, merged) <= 1e-5
+    parity("LoRA", "logits, merged", differ(reference, merged), 1e-5, "peft")
     assert not any("lora_" in name for name, _ in merged.named_parameters())
     mmi.lm.save(merged, tmp_path / "whole")
-    assert differ(reference.merge_and_unload(), mmi.lm.load(tmp_path / "whole")) <= 1e-5
+    difference = differ(reference.merge_and_unload(), mmi.lm.load(tmp_path / "whole"))
+    parity("LoRA", "logits, both merged", difference, 1e-5, "peft")
 
 
-def test_peft_reads_a_trained_adapter(folder: Path, tmp_path: Path) -> None:
+def test_peft_reads_a_trained_adapter(folder: Path, tmp_path: Path, parity: Any) -> None:
     torch.manual_seed(2)
     model = mmi.lora.add(mmi.lm.load(folder), r=4, alpha=8, target_modules=["q_proj", "down_proj"])
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -108,7 +109,7 @@ def test_peft_reads_a_trained_adapter(folder: Path, tmp_path: Path) -> None:
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert config["r"] == 4 and config["base_model_name_or_path"] == "tiny"
     reference = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(folder), tmp_path)
-    assert differ(reference.eval(), model) <= 1e-5
+    parity("LoRA", "logits with our adapter", differ(reference.eval(), model), 1e-5, "peft")
 
 
 def test_copies_keep_their_adapters(folder: Path) -> None:

@@ -91,7 +91,7 @@ def corpus() -> Iterator[str]:
     yield from STRINGS[:500]
 
 
-def compare(path: Path, theirs: Tokenizer) -> None:
+def compare(path: Path, theirs: Tokenizer, parity: Any) -> None:
     """Ids of all strings, with and without frame, and what they decode to."""
     ours = text.load_tokenizer(path)
     assert ours.vocab_size == theirs.get_vocab_size()
@@ -105,6 +105,7 @@ def compare(path: Path, theirs: Tokenizer) -> None:
         made = ours.encode_batch(STRINGS, add_special=special, threads=2)
         wrong = [s for s, a, b in zip(STRINGS, made, expected, strict=True) if a != b]
         assert not wrong, (len(wrong), wrong[0], ours.encode(wrong[0]), theirs.encode(wrong[0]).ids)
+        parity.equal("tokenizers", "ids, tokenizer.json", 0, len(STRINGS), "tokenizers")
     for s in STRINGS:
         ids = theirs.encode(s).ids
         for skip in (True, False):
@@ -345,10 +346,10 @@ KINDS: dict[str, Callable[[], Tokenizer]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tokenizer_json(kind: str, tmp_path: Path) -> None:
+def test_tokenizer_json(kind: str, tmp_path: Path, parity: Any) -> None:
     theirs = KINDS[kind]()
     theirs.save(str(tmp_path / "tokenizer.json"))
-    compare(tmp_path, theirs)
+    compare(tmp_path, theirs, parity)
 
 
 def test_every_character(tmp_path: Path) -> None:
@@ -399,13 +400,16 @@ def files_of(tokenizer: Tokenizer, folder: Path, config: dict[str, Any] | None =
         (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
-def same_ids(ours: text.Tokenizer, theirs: Callable[[str], list[int]]) -> None:
+def same_ids(
+    ours: text.Tokenizer, theirs: Callable[[str], list[int]], files: str, parity: Any
+) -> None:
     made = ours.encode_batch(STRINGS, threads=2)
     wrong = [s for s, ids in zip(STRINGS, made, strict=True) if ids != theirs(s)]
     assert not wrong, (len(wrong), wrong[0], ours.encode(wrong[0]), theirs(wrong[0]))
+    parity.equal("tokenizers", f"ids, {files}", 0, len(STRINGS))
 
 
-def test_vocab_and_merges(tmp_path: Path) -> None:
+def test_vocab_and_merges(tmp_path: Path, parity: Any) -> None:
     from transformers import GPT2Tokenizer, Qwen2Tokenizer, RobertaTokenizer
 
     config: dict[str, Any] | None
@@ -430,7 +434,7 @@ def test_vocab_and_merges(tmp_path: Path) -> None:
             **(mask if name == "roberta" else {}),
         )
         ours = text.load_tokenizer(folder)
-        same_ids(ours, lambda s, r=reference: r(s)["input_ids"])
+        same_ids(ours, lambda s, r=reference: r(s)["input_ids"], "vocab.json + merges.txt", parity)
         for s in STRINGS[:1000]:
             assert ours.decode(ours.encode(s)) == reference.decode(
                 reference(s)["input_ids"], skip_special_tokens=True
@@ -440,14 +444,14 @@ def test_vocab_and_merges(tmp_path: Path) -> None:
         text.load_tokenizer(tmp_path / "qwen")
 
 
-def test_clip_files(tmp_path: Path) -> None:
+def test_clip_files(tmp_path: Path, parity: Any) -> None:
     from transformers import CLIPTokenizer
 
     made = clip()
     files_of(made, tmp_path)
     reference = CLIPTokenizer(str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"))
     ours = text.load_tokenizer(tmp_path)
-    same_ids(ours, lambda s: reference(s)["input_ids"])
+    same_ids(ours, lambda s: reference(s)["input_ids"], "CLIP's files", parity)
     for s in STRINGS[:1000]:
         ids = reference(s)["input_ids"]
         theirs = reference.decode(ids, skip_special_tokens=True)
@@ -525,7 +529,7 @@ def test_clip_merges(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_bert_vocab(lowercase: bool, tmp_path: Path) -> None:
+def test_bert_vocab(lowercase: bool, tmp_path: Path, parity: Any) -> None:
     from transformers import BertTokenizer
 
     made = word_piece(lowercase)
@@ -534,7 +538,7 @@ def test_bert_vocab(lowercase: bool, tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": lowercase}))
     reference = BertTokenizer(str(tmp_path / "vocab.txt"), do_lower_case=lowercase)
     ours = text.load_tokenizer(tmp_path)
-    same_ids(ours, lambda s: reference(s)["input_ids"])
+    same_ids(ours, lambda s: reference(s)["input_ids"], "vocab.txt", parity)
 
 
 SENTENCE_PIECES: dict[str, dict[str, Any]] = {
@@ -559,7 +563,7 @@ SENTENCE_PIECES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", SENTENCE_PIECES)
-def test_sentence_piece(kind: str, tmp_path: Path) -> None:
+def test_sentence_piece(kind: str, tmp_path: Path, parity: Any) -> None:
     name = "spiece.model" if kind == "t5" else "tokenizer.model"
     with open(tmp_path / name, "wb") as file:
         sentencepiece.SentencePieceTrainer.train(
@@ -580,6 +584,7 @@ def test_sentence_piece(kind: str, tmp_path: Path) -> None:
         assert ours.encode(s) == [*before, *ids, *after]
         assert ours.encode(s, add_special=False) == ids
         assert ours.decode(ids) == theirs.decode(ids), repr(s)
+    parity.equal("tokenizers", "ids, tokenizer.model", 0, len(STRINGS), "sentencepiece")
     for id_ in range(ours.vocab_size):
         piece = theirs.id_to_piece(id_)
         assert (ours.id_to_token(id_), ours.token_to_id(piece)) == (piece, id_)

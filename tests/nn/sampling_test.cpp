@@ -74,6 +74,7 @@ TEST(Sampling, DrawsFollowTheFilteredDistribution) {
     const double got = counts[static_cast<std::int64_t>(i)].item<double>();
     chi2 += (got - expected) * (got - expected) / expected;
   }
+  ::testing::Test::RecordProperty("chi2", format("{} 13.28", chi2));
   EXPECT_LT(chi2, 13.28);
   EXPECT_EQ(counts.narrow(0, 5, 3).sum().item<std::int64_t>(), 0);
   const auto expected_log = torch::tensor(p).log().to(torch::kFloat).index_select(0, draw.tokens);
