@@ -12,14 +12,14 @@ stage_faults() { bash scripts/faults.sh; }
 stage_gcc() {
   cmake --preset gcc
   cmake --build --preset gcc
-  ctest --test-dir build/gcc --no-tests=error --output-on-failure -j2
+  run_ctest build/gcc
 }
 
 # Threads: prefetcher, logger and the parsers, without what is not instrumented.
 stage_tsan() {
   cmake --preset tsan
   cmake --build --preset tsan
-  TSAN_OPTIONS=halt_on_error=1 ctest --test-dir build/tsan --no-tests=error --output-on-failure -j2
+  TSAN_OPTIONS=halt_on_error=1 run_ctest build/tsan
 }
 
 # All rooms under ASan and UBSan; by name only, until it has been run once. LibTorch is not instrumented: its containers
@@ -28,7 +28,7 @@ stage_asan_torch() {
   cmake --preset asan-torch
   cmake --build --preset asan-torch
   ASAN_OPTIONS=detect_container_overflow=0 LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0 \
-    ctest --test-dir build/asan-torch --no-tests=error --output-on-failure -j2 --timeout 600
+    run_ctest build/asan-torch
 }
 
 stage_fuzz() { bash scripts/fuzz.sh 20; }

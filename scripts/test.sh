@@ -18,7 +18,7 @@ stage_ruff() {
 
 stage_mypy() { .venv/bin/mypy --strict python/mmi; }
 
-stage_units() { ctest --test-dir build/release --no-tests=error --output-on-failure -j2; }
+stage_units() { run_ctest build/release; }
 
 stage_pytest() { .venv/bin/python -m pytest -q python/tests; }
 
@@ -29,14 +29,14 @@ stage_faults() { bash scripts/faults.sh --quick; }
 stage_asan() {
   cmake --preset asan
   cmake --build --preset asan
-  ctest --test-dir build/asan --no-tests=error --output-on-failure -j2
+  run_ctest build/asan
 }
 
 # Without media, synthesiser and Python.
 stage_core() {
   cmake --preset core
   cmake --build --preset core
-  ctest --test-dir build/core --no-tests=error --output-on-failure -j2
+  run_ctest build/core
 }
 
 # The line from YAML to sound at its smallest: make data, train, score, generate.

@@ -318,7 +318,11 @@ TEST_F(Video, MuxingReplacesTheSoundAndCopiesThePicture) {
   EXPECT_EQ(files_in_folder(), 2U);
 }
 
-TEST_F(Video, WritingTwiceGivesTheSameBytes) {
+/// A suite is a process: with what other cases leave on the heap, x264's slower presets may choose
+/// other bytes (they seem to read memory that they have not set; ultrafast does not).
+class VideoInAFreshProcess : public Video {};
+
+TEST_F(VideoInAFreshProcess, WritingTwiceGivesTheSameBytes) {
   VideoWriterOptions options;
   options.audio = tone(16000, 0.5);
   write_scene(file("a.mp4"), 10, 32, 64, 25, options);
