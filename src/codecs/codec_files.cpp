@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "codecs/config_json.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/codecs/codec.h"
@@ -24,48 +25,24 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Reads fields of a config.json, and says which one is wrong.
-class Fields {
- public:
-  Fields(const json& object, std::string source) : object_(object), source_(std::move(source)) {}
-
-  template <class T>
-  void read(const char* name, T& value) const {
-    const auto found = object_.find(name);
-    if (found == object_.end() || found->is_null()) {
-      return;
-    }
-    try {
-      value = found->get<T>();
-    } catch (const json::exception& error) {
-      throw CheckpointError(format("{}: {}: {}", source_, name, error.what()));
-    }
-  }
-
- private:
-  const json& object_;
-  std::string source_;
-};
-
 bool any_key(const nn::NamedTensors& tensors, const std::string& expression) {
   const std::regex match(expression);
   return std::ranges::any_of(
       tensors, [&](const auto& one) { return std::regex_search(one.first, match); });
 }
 
-/// Levels and codebook size of the quantiser whose codebooks have this name.
-std::pair<std::int64_t, std::int64_t> levels_of(
-    const nn::NamedTensors& tensors, const std::string& codebook) {
-  const std::regex match("^quantizer\\.\\w+\\.\\d+\\." + codebook + "$");
-  std::int64_t levels = 0;
-  std::int64_t size = 0;
+Stored stored_in(const nn::NamedTensors& tensors) {
+  static const std::regex kCodebook("^quantizer\\.\\w+\\.\\d+\\.codebook\\.(embed|weight)$");
+  Stored made{.codebooks = 0, .shortcut = any_key(tensors, "\\.shortcut\\.")};
   for (const auto& [name, tensor] : tensors) {
-    if (std::regex_search(name, match) && tensor.dim() == 2) {
-      ++levels;
-      size = tensor.size(0);
+    made.numbers += static_cast<double>(tensor.numel());
+    if (std::regex_search(name, kCodebook) && tensor.dim() == 2) {
+      ++made.codebooks;
+      made.codebook_size = std::max<std::int64_t>(2, tensor.size(0));
     }
   }
-  return {levels, size};
+  made.codebooks = std::max<std::int64_t>(1, made.codebooks);
+  return made;
 }
 
 /// Other layouts' names → transformers', weight norm folded.
@@ -127,76 +104,6 @@ nn::NamedTensors to_our_keys(nn::NamedTensors tensors, const std::string& source
     rules.push_back({Op::kFold, "\\.weight_v$", {".weight_g", ".weight"}});
   }
   return nn::KeyMap(std::move(rules)).apply(std::move(tensors), source);
-}
-
-EncodecConfig encodec_config(
-    const json& object, const nn::NamedTensors& tensors, const std::string& source) {
-  EncodecConfig made;
-  const Fields fields(object, source);
-  std::string norm = "weight_norm";
-  std::string pad = "reflect";
-  bool causal = true;
-  fields.read("sampling_rate", made.sample_rate_hz);
-  fields.read("audio_channels", made.channels);
-  fields.read("num_filters", made.filters);
-  fields.read("hidden_size", made.dim);
-  fields.read("upsampling_ratios", made.ratios);
-  fields.read("kernel_size", made.kernel);
-  fields.read("last_kernel_size", made.last_kernel);
-  fields.read("residual_kernel_size", made.residual_kernel);
-  fields.read("num_residual_layers", made.residual_layers);
-  fields.read("dilation_growth_rate", made.dilation_growth);
-  fields.read("compress", made.compress);
-  fields.read("num_lstm_layers", made.lstm_layers);
-  fields.read("use_causal_conv", causal);
-  fields.read("pad_mode", pad);
-  fields.read("norm_type", norm);
-  fields.read("normalize", made.normalize);
-  fields.read("chunk_length_s", made.chunk_s);
-  fields.read("overlap", made.chunk_overlap);
-  made.causal = causal;
-  MMI_CHECK(
-      CheckpointError,
-      pad == "reflect" || pad == "constant",
-      "{}: pad_mode is \"{}\"; known are reflect and constant",
-      source,
-      pad);
-  MMI_CHECK(
-      CheckpointError,
-      norm == "weight_norm" || norm == "time_group_norm",
-      "{}: norm_type is \"{}\"; known are weight_norm and time_group_norm",
-      source,
-      norm);
-  double trim = 1;
-  fields.read("trim_right_ratio", trim);
-  MMI_CHECK(
-      CheckpointError, trim == 1, "{}: trim_right_ratio is {}; only 1 is known", source, trim);
-  made.reflect = pad == "reflect";
-  made.norm = norm == "time_group_norm" ? ConvNorm::kTimeGroupNorm : ConvNorm::kNone;
-  // Published configurations disagree about the shortcut; the weights tell.
-  made.shortcut = any_key(tensors, "\\.shortcut\\.");
-  const auto [levels, size] = levels_of(tensors, "codebook\\.embed");
-  made.codebooks = std::max<std::int64_t>(1, levels);
-  made.codebook_size = std::max<std::int64_t>(2, size);
-  return made;
-}
-
-DacConfig dac_config(
-    const json& object, const nn::NamedTensors& tensors, const std::string& source) {
-  DacConfig made;
-  const Fields fields(object, source);
-  // The hop of published configurations is wrong for 24 kHz: it is the product of the ratios.
-  made.ratios = {2, 4, 8, 8};
-  fields.read("sampling_rate", made.sample_rate_hz);
-  fields.read("encoder_hidden_size", made.filters);
-  fields.read("decoder_hidden_size", made.decoder_filters);
-  fields.read("downsampling_ratios", made.ratios);
-  fields.read("codebook_dim", made.codebook_dim);
-  fields.read("quantizer_dropout", made.quantizer_dropout);
-  const auto [levels, size] = levels_of(tensors, "codebook\\.weight");
-  made.codebooks = std::max<std::int64_t>(1, levels);
-  made.codebook_size = std::max<std::int64_t>(2, size);
-  return made;
 }
 
 json config_of(const Encodec& codec) {
@@ -292,22 +199,16 @@ std::shared_ptr<TokenCodec> load_codec(const fs::path& path) {
       "\"mmi convert\" makes one of the checkpoints of encodec and descript-audio-codec",
       path.string());
   const json object = io::read_json(described);
-  const std::string kind =
-      object.is_object() ? object.value("model_type", std::string()) : std::string();
-  MMI_CHECK(
-      CheckpointError,
-      kind == "encodec" || kind == "dac",
-      "{}: model_type is \"{}\"; codecs are encodec and dac",
-      described.string(),
-      kind);
+  const std::string kind = codec_type(object, described.string());
   const std::string source = weights.string();
   const nn::NamedTensors tensors = to_our_keys(load_tensors(weights), source);
+  const Stored stored = stored_in(tensors);
   std::shared_ptr<TokenCodec> codec;
   try {
     if (kind == "dac") {
-      codec = std::make_shared<Dac>(dac_config(object, tensors, described.string()));
+      codec = std::make_shared<Dac>(dac_from_json(object, stored, described.string()));
     } else {
-      codec = std::make_shared<Encodec>(encodec_config(object, tensors, described.string()));
+      codec = std::make_shared<Encodec>(encodec_from_json(object, stored, described.string()));
     }
   } catch (const ConfigError& error) {
     throw CheckpointError(format("{}: {}", described.string(), error.what()));

@@ -23,6 +23,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr std::size_t kMaxEntries = 100'000;
+constexpr std::size_t kMaxNameBytes = 1024;  // regular expressions that rename recurse over it
 constexpr const char* kMetadataKey = "__metadata__";
 
 class Mapping {
@@ -86,7 +87,18 @@ std::uint64_t unsigned_at(const json& value, const std::string& where) {
   return value.get<std::uint64_t>();
 }
 
+void check_name(const std::string& path, const std::string& name) {
+  MMI_CHECK(
+      CheckpointError,
+      name.size() <= kMaxNameBytes,
+      "{}: a tensor's name has {} bytes, but at most {} are read",
+      path,
+      name.size(),
+      kMaxNameBytes);
+}
+
 Placed parse_entry(const std::string& path, const std::string& name, const json& fields) {
+  check_name(path, name);
   const std::string where = format("{}: tensor '{}'", path, name);
   MMI_CHECK(CheckpointError, fields.is_object(), "{}: the entry is not a JSON object", where);
   for (const auto& [key, value] : fields.items()) {
@@ -239,6 +251,7 @@ std::vector<const SafetensorsEntry*> checked_order(
         "{}: a tensor cannot be named {}",
         path,
         kMetadataKey);
+    check_name(path.string(), entry.name);
     const auto bytes = array_bytes(entry.dtype, entry.shape);
     MMI_CHECK(
         CheckpointError,

@@ -8,6 +8,13 @@
 namespace mmi::lm {
 namespace {
 
+// Far beyond any model, and small enough that no product of a file's sizes overflows.
+constexpr double kMostTokens = 1 << 24;
+constexpr double kWidest = 1 << 20;
+constexpr double kMostLayers = 1 << 10;
+constexpr double kMostHeads = 1 << 14;
+constexpr double kLongest = 1LL << 31;
+
 void find_problems(const CausalLmConfig& c, config::Problems& problems) {
   if (c.heads % std::max<std::int64_t>(1, c.kv_heads) != 0) {
     problems.add(
@@ -60,14 +67,19 @@ const config::Schema& CausalLmConfig::schema() {
   static const config::Schema made =
       config::Table<C>("causal_lm", "a decoder-only language model")
           .field("family", &C::family, "transformers' model_type, for saving")
-          .field("vocab", &C::vocab, "tokens", config::at_least(1))
-          .field("hidden", &C::hidden, "width", config::at_least(1))
-          .field("intermediate", &C::intermediate, "feed-forward width", config::at_least(1))
-          .field("layers", &C::layers, "blocks", config::at_least(1))
-          .field("heads", &C::heads, "of queries", config::at_least(1))
-          .field("kv_heads", &C::kv_heads, "of keys and values; divides heads", config::at_least(1))
-          .field("head_dim", &C::head_dim, "of a head", config::at_least(2))
-          .field("context", &C::context, "most positions", config::at_least(1))
+          .field("vocab", &C::vocab, "tokens", config::between(1, kMostTokens))
+          .field("hidden", &C::hidden, "width", config::between(1, kWidest))
+          .field(
+              "intermediate", &C::intermediate, "feed-forward width", config::between(1, kWidest))
+          .field("layers", &C::layers, "blocks", config::between(1, kMostLayers))
+          .field("heads", &C::heads, "of queries", config::between(1, kMostHeads))
+          .field(
+              "kv_heads",
+              &C::kv_heads,
+              "of keys and values; divides heads",
+              config::between(1, kMostHeads))
+          .field("head_dim", &C::head_dim, "of a head", config::between(2, kMostHeads))
+          .field("context", &C::context, "most positions", config::between(1, kLongest))
           .field("activation", &C::activation, "of the feed-forward part")
           .field("rms_eps", &C::rms_eps, "of the norms", config::above(0))
           .field("norm_plus_one", &C::norm_plus_one, "norms count their weight from one")
@@ -105,22 +117,7 @@ const config::Schema& CausalLmConfig::schema() {
 }
 
 void CausalLmConfig::check() const {
-  config::Problems problems;
-  for (const auto& [name, size] :
-       {std::pair{"vocab", vocab},
-        {"hidden", hidden},
-        {"intermediate", intermediate},
-        {"layers", layers},
-        {"heads", heads},
-        {"kv_heads", kv_heads},
-        {"head_dim", head_dim},
-        {"context", context}}) {
-    if (size < 1) {
-      problems.add(format("{} must be at least 1, but is {}", name, size));
-    }
-  }
-  find_problems(*this, problems);
-  problems.throw_if_any();
+  config::read<CausalLmConfig>(config::write(*this));
 }
 
 bool CausalLmConfig::slides(std::int64_t layer) const {

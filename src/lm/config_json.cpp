@@ -192,7 +192,7 @@ void read_windows(const Fields& f, const Family& family, CausalLmConfig& c) {
       (family.qwen && !f.get("use_sliding_window", false))) {
     return;
   }
-  c.sliding_window = static_cast<std::int64_t>(f.or_none("sliding_window", 4096));
+  c.sliding_window = std::llround(f.or_none("sliding_window", 4096));
   if (family.name == "mistral" || c.sliding_window == 0) {
     return;
   }
@@ -209,6 +209,12 @@ void read_windows(const Fields& f, const Family& family, CausalLmConfig& c) {
     return;
   }
   const std::int64_t period = family.name == "gemma2" ? 2 : f.get("sliding_window_pattern", 6);
+  MMI_CHECK(
+      CheckpointError,
+      period >= 1,
+      "{}: sliding_window_pattern must be at least 1, but is {}",
+      f.source(),
+      period);
   const std::int64_t first = f.get("max_window_layers", 28);
   for (std::int64_t i = 0; i < c.layers; ++i) {
     const bool slides = family.qwen ? i >= first : (i + 1) % period != 0;
@@ -329,12 +335,13 @@ CausalLmConfig from_json(const json& object, const std::string& source) {
     c.attention_soft_cap = family.soft_capped() ? f.or_none("attn_logit_softcapping", 50) : 0;
   }
   read_positions(f, family, c);
-  read_windows(f, family, c);
   c.bos_id = f.get<std::int64_t>("bos_token_id", -1);
   c.pad_id = f.get<std::int64_t>("pad_token_id", -1);
   c.eos_ids = f.has("eos_token_id") ? ids_of(object.at("eos_token_id"), source)
                                     : std::vector<std::int64_t>();
   try {
+    c.check();  // before anything is made for each of so many layers
+    read_windows(f, family, c);
     c.check();
   } catch (const ConfigError& error) {
     throw CheckpointError(format("{}: {}", source, error.what()));

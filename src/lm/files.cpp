@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lm/shards.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/io/json.h"
@@ -23,81 +24,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// What a file says of a tensor.
-struct Listed {
-  fs::path shard;
-  std::vector<std::int64_t> shape;
-  io::DType dtype = io::DType::kF32;
-};
-
-using Listing = std::map<std::string, Listed>;
-
 /// Left over from older versions, recomputed by everyone.
 bool is_ignored(const std::string& name, const CausalLmConfig& config) {
   return name.ends_with(".rotary_emb.inv_freq") || (config.tie && name == "lm_head.weight");
-}
-
-void list_shard(const fs::path& shard, Listing& listing) {
-  const auto file = io::SafetensorsFile::open(shard);
-  for (const auto& entry : file.entries()) {
-    listing[entry.name] = {shard, entry.shape, entry.dtype};
-  }
-}
-
-/// All tensors of the folder; only headers are read.
-Listing list_tensors(const fs::path& folder) {
-  const fs::path single = folder / "model.safetensors";
-  const fs::path index = folder / "model.safetensors.index.json";
-  Listing listing;
-  if (fs::is_regular_file(single)) {
-    list_shard(single, listing);
-    return listing;
-  }
-  MMI_CHECK(
-      CheckpointError,
-      fs::is_regular_file(index),
-      "{}: a language model is a folder with config.json and model.safetensors (or "
-      "model.safetensors.index.json with its shards), as transformers saves it",
-      folder.string());
-  const json object = io::read_json(index, {.max_bytes = 64ULL << 20});
-  const auto map = object.is_object() ? object.find("weight_map") : object.end();
-  MMI_CHECK(
-      CheckpointError,
-      map != object.end() && map->is_object(),
-      "{}: weight_map is missing",
-      index.string());
-  std::set<std::string> shards;
-  for (const auto& [name, shard] : map->items()) {
-    // A shard lies in the folder: the index must not lead out of it.
-    MMI_CHECK(
-        CheckpointError,
-        shard.is_string() &&
-            fs::path(shard.get<std::string>()).filename() == shard.get<std::string>(),
-        "{}: weight_map has no file name for {}",
-        index.string(),
-        name);
-    shards.insert(shard.get<std::string>());
-  }
-  for (const std::string& shard : shards) {
-    MMI_CHECK(
-        CheckpointError,
-        fs::is_regular_file(folder / shard),
-        "{}: the shard {} is missing",
-        index.string(),
-        shard);
-    list_shard(folder / shard, listing);
-  }
-  for (const auto& [name, shard] : map->items()) {
-    const auto found = listing.find(name);
-    MMI_CHECK(
-        CheckpointError,
-        found != listing.end() && found->second.shard == folder / shard.get<std::string>(),
-        "{}: {} should be in {}, but is not",
-        index.string(),
-        name,
-        shard.get<std::string>());
-  }
-  return listing;
 }
 
 CausalLmConfig read_config(const fs::path& folder) {

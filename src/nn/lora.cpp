@@ -73,27 +73,6 @@ void add_product(torch::nn::Module& module, bool merged) {
 
 }  // namespace
 
-const config::Schema& LoraConfig::schema() {
-  using C = LoraConfig;
-  static const config::Schema made =
-      config::Table<C>("lora", "low-rank adapters of linear layers, as in PEFT's LoraConfig")
-          .field("r", &C::r, "rank of the matrices A and B", config::at_least(1))
-          .field("alpha", &C::alpha, "what they add is scaled by alpha / r")
-          .field("dropout", &C::dropout, "share of inputs unseen in training", {0, 1})
-          .field("target_modules", &C::target_modules, "names of layers, whole or their ends")
-          .field(
-              "target_pattern",
-              &C::target_pattern,
-              "in their place: a regular expression for whole names, or all-linear")
-          .field("rslora", &C::rslora, "scales by alpha / sqrt(r)")
-          .field(
-              "rank_pattern",
-              &C::rank_pattern,
-              "another r for layers whose name ends as the regular expression says")
-          .field("alpha_pattern", &C::alpha_pattern, "likewise another alpha");
-  return made;
-}
-
 torch::Tensor LoraAdapter::forward(const torch::Tensor& x, bool training) const {
   const auto seen = training && dropout > 0 ? at::dropout(x, dropout, /*train=*/true) : x;
   return b->forward(a->forward(seen)) * scale;

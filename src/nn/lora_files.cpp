@@ -1,7 +1,5 @@
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -18,115 +16,8 @@ namespace mmi::nn {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr const char* kPrefix = "base_model.model.";
-
-// Fields of adapter_config.json that don't change what the adapter computes.
-constexpr std::array<std::string_view, 14> kHarmless{
-    "auto_mapping",
-    "base_model_name_or_path",
-    "ensure_weight_tying",
-    "eva_config",
-    "inference_mode",
-    "lora_ga_config",
-    "loftq_config",
-    "megatron_core",
-    "peft_type",
-    "peft_version",
-    "qalora_group_size",
-    "revision",
-    "runtime_config",
-    "task_type"};
-
-bool is_off(const json& value) {
-  return value.is_null() || value == false || value == "none" ||
-         (value.is_structured() && value.empty());
-}
-
-/// Reads one field and forgets it.
-template <class Value>
-void take(json& fields, const std::string& name, Value& to, const std::string& source) {
-  const auto found = fields.find(name);
-  if (found == fields.end()) {
-    return;
-  }
-  if (!found->is_null()) {
-    try {
-      to = found->get<Value>();
-    } catch (const json::exception&) {
-      throw CheckpointError(
-          format("{}: {} is {}, which fits no adapter", source, name, found->dump()));
-    }
-  }
-  fields.erase(found);
-}
-
-/// How A and B were drawn is past, unless the base was changed along with it.
-bool keeps_base(const json& init) {
-  return init.is_boolean() || init.is_null() || init == "gaussian" || init == "eva" ||
-         init == "orthogonal";
-}
-
-LoraConfig read_config(const fs::path& path) {
-  const std::string source = path.string();
-  json fields = io::read_json(path);
-  MMI_CHECK(CheckpointError, fields.is_object(), "{}: is no object", source);
-  std::string type;
-  take(fields, "peft_type", type, source);
-  MMI_CHECK(
-      CheckpointError,
-      type == "LORA",
-      "{}: peft_type is \"{}\"; only LORA can be read",
-      source,
-      type);
-  bool dora = false;
-  take(fields, "use_dora", dora, source);
-  MMI_CHECK(CheckpointError, !dora, "{}: DoRA adapters (use_dora) can't be read", source);
-  LoraConfig config;
-  take(fields, "r", config.r, source);
-  take(fields, "lora_alpha", config.alpha, source);
-  take(fields, "lora_dropout", config.dropout, source);
-  take(fields, "use_rslora", config.rslora, source);
-  take(fields, "rank_pattern", config.rank_pattern, source);
-  take(fields, "alpha_pattern", config.alpha_pattern, source);
-  const auto targets = fields.find("target_modules");
-  if (targets != fields.end() && targets->is_string()) {
-    take(fields, "target_modules", config.target_pattern, source);
-  } else {
-    config.target_modules.clear();
-    take(fields, "target_modules", config.target_modules, source);
-  }
-  const auto init = fields.find("init_lora_weights");
-  if (init != fields.end()) {
-    MMI_CHECK(
-        CheckpointError,
-        keeps_base(*init),
-        "{}: init_lora_weights {} has changed the base's weights, which can't be done here; "
-        "convert the adapter to plain LoRA with PEFT's save_pretrained(path_initial_model_for_"
-        "weight_conversion=…)",
-        source,
-        init->dump());
-    fields.erase(init);
-  }
-  for (const auto& [name, value] : fields.items()) {
-    MMI_CHECK(
-        CheckpointError,
-        is_off(value) || std::find(kHarmless.begin(), kHarmless.end(), name) != kHarmless.end(),
-        "{}: {} = {} is more than plain LoRA, which alone can be read",
-        source,
-        name,
-        value.dump());
-  }
-  MMI_CHECK(
-      CheckpointError,
-      config.r >= 1 && config.dropout >= 0 && config.dropout < 1,
-      "{}: r is {} and lora_dropout {}, which fits no adapter",
-      source,
-      config.r,
-      config.dropout);
-  return config;
-}
 
 /// Removes `part` from `name`; whether it was there.
 bool cut(std::string& name, std::string_view part) {
@@ -228,7 +119,7 @@ std::int64_t load_lora(torch::nn::Module& module, const fs::path& folder) {
       "{}: an adapter is a folder with adapter_config.json and adapter_model.safetensors, as PEFT "
       "saves it (mmi convert makes one of adapter_model.bin)",
       folder.string());
-  const LoraConfig config = read_config(described);
+  const LoraConfig config = lora_from_json(io::read_json(described), described.string());
   const File file = read_tensors(path);
   const auto targets = lora_targets(module, config);
   compare(file, targets, path);
@@ -246,25 +137,6 @@ std::int64_t load_lora(torch::nn::Module& module, const fs::path& folder) {
 
 void save_lora(const torch::nn::Module& module, const fs::path& folder, const std::string& base) {
   const auto layers = lora_layers(module);
-  const LoraConfig& config = lora_config(module);
-  const json described{
-      {"peft_type", "LORA"},
-      {"task_type", "CAUSAL_LM"},
-      {"base_model_name_or_path", base.empty() ? json() : json(base)},
-      {"r", config.r},
-      {"lora_alpha", config.alpha},
-      {"lora_dropout", config.dropout},
-      {"target_modules",
-       config.target_pattern.empty() ? json(config.target_modules) : json(config.target_pattern)},
-      {"use_rslora", config.rslora},
-      {"rank_pattern", config.rank_pattern},
-      {"alpha_pattern", config.alpha_pattern},
-      {"bias", "none"},
-      {"fan_in_fan_out", false},
-      {"inference_mode", true},
-      {"init_lora_weights", true},
-      {"modules_to_save", json()},
-      {"use_dora", false}};
   NamedTensors tensors;
   for (const auto& [name, layer] : layers) {
     tensors.emplace_back(kPrefix + a_name(name), layer->adapter->a->weight.detach());
@@ -272,7 +144,7 @@ void save_lora(const torch::nn::Module& module, const fs::path& folder, const st
   }
   mmi::create_directories(folder);
   save_tensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
-  atomic_write(folder / "adapter_config.json", described.dump(2) + "\n");
+  atomic_write(folder / "adapter_config.json", to_json(lora_config(module), base).dump(2) + "\n");
 }
 
 }  // namespace mmi::nn

@@ -4,14 +4,22 @@
 #include <torch/torch.h>
 
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "mmi/base/errors.h"
 #include "mmi/codecs/dac.h"
 #include "mmi/codecs/encodec.h"
+#include "mmi/io/json.h"
 #include "mmi/nn/state.h"
 
 namespace mmi::codecs {
 namespace {
+
+using nlohmann::json;
 
 EncodecConfig tiny(const std::string& like) {
   EncodecConfig config = EncodecConfig::published(like);
@@ -195,6 +203,38 @@ TEST(Codec, BadInputIsNamed) {
   EXPECT_THROW(chunked->decode({.codes = codes}), DataError);
   EXPECT_THROW(EncodecConfig::published("encodec_8khz"), ConfigError);
   EXPECT_THROW(load_codec("/nowhere"), CheckpointError);
+}
+
+/// Before memory is asked for: a file of a few kilobytes could ask for terabytes.
+TEST(Codec, SizesBeyondTheStoredWeightsAreRefused) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "mmi_codec_sizes";
+  const auto complaint = [&](const TokenCodec& codec, const char* field, const json& value) {
+    save_codec(codec, folder);
+    json object = io::read_json(folder / "config.json");
+    object[field] = value;
+    std::ofstream(folder / "config.json") << object;
+    try {
+      load_codec(folder);
+    } catch (const CheckpointError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const auto encodec = tiny_encodec("encodec_24khz");
+  const auto dac = tiny_dac("dac_16khz");
+  for (const auto& [field, value, text] : std::vector<std::tuple<const char*, json, const char*>>{
+           {"num_filters", 4, "no error"},
+           {"num_filters", 65536, "are stored"},
+           {"num_lstm_layers", 64, "are stored"},
+           {"num_filters", 1LL << 60, "must be 1 to 65536"},
+           {"compress", 0, "compress must be"},
+           {"upsampling_ratios", std::vector<int>(70, 2), "upsampling_ratios must be"},
+           {"model_type", 3, "model_type"}}) {
+    EXPECT_NE(complaint(*encodec, field, value).find(text), std::string::npos) << field << value;
+  }
+  EXPECT_EQ(complaint(*dac, "quantizer_dropout", 0.5), "no error");
+  EXPECT_NE(complaint(*dac, "decoder_hidden_size", 65536).find("are stored"), std::string::npos);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Codec, GradientsReachAllOfTheNetwork) {

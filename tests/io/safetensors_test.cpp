@@ -135,6 +135,15 @@ TEST_F(Safetensors, HeadersThatAreNotOurJson) {
       "key 'a' appears twice");
 }
 
+TEST_F(Safetensors, NamesAreLimited) {
+  const auto named = [&](std::size_t length) {
+    return SafetensorsFile::open(
+        made("{" + tensor(std::string(length, 'a'), "[1]", 0, 1) + "}", 1));
+  };
+  EXPECT_EQ(named(1024).entries().size(), 1U);
+  EXPECT_ERROR(named(1025), CheckpointError, "name has 1025 bytes, but at most 1024");
+}
+
 TEST_F(Safetensors, EntriesWithMissingOrWrongFields) {
   const auto entry = [&](const std::string& fields) { return made("{\"a\":" + fields + "}", 4); };
   EXPECT_ERROR(SafetensorsFile::open(entry("3")), CheckpointError, "not a JSON object");
@@ -218,6 +227,8 @@ TEST_F(Safetensors, WriterRefusesWhatItCouldNotRead) {
       "two tensors are named 'a'");
   EXPECT_ERROR(write({{"__metadata__", DType::kU8, {2}, two}}), CheckpointError, "cannot be named");
   EXPECT_ERROR(write({{"\xff", DType::kU8, {2}, two}}), CheckpointError, "not UTF-8");
+  EXPECT_ERROR(
+      write({{std::string(1025, 'a'), DType::kU8, {2}, two}}), CheckpointError, "1025 bytes");
   EXPECT_EQ(files_in_folder(), 0U);
   EXPECT_ERROR(
       write_safetensors(file("no/such/folder/x"), {}), CheckpointError, "cannot be written");

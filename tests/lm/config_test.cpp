@@ -148,6 +148,18 @@ TEST(ConfigJson, WhatCannotBeDoneIsSaid) {
   EXPECT_NE(complaint("rope_scaling", {{"type", "linear"}}).find("factor"), std::string::npos);
   EXPECT_NE(complaint("quantization_config", {{"bits", 4}}).find("quantised"), std::string::npos);
   EXPECT_THROW(from_json(json::array(), "config.json"), CheckpointError);
+  EXPECT_NE(complaint("hidden_size", 1LL << 40).find("hidden"), std::string::npos);
+  EXPECT_NE(complaint("rope_theta", 0).find("theta"), std::string::npos);
+}
+
+TEST(ConfigJson, NothingIsMadeForLayersWithoutEnd) {
+  json object = llama_json();
+  object["model_type"] = "gemma3_text";
+  object["num_hidden_layers"] = 1LL << 60;
+  EXPECT_THROW(from_json(object, "config.json"), CheckpointError);
+  object["num_hidden_layers"] = 4;
+  object["sliding_window_pattern"] = 0;
+  EXPECT_THROW(from_json(object, "config.json"), CheckpointError);
 }
 
 TEST(ConfigJson, FlagsOfNoFamilyCannotBeSaved) {

@@ -228,6 +228,13 @@ TEST(Lora, WhatIsNotPlainLoraIsRefused) {
   EXPECT_NE(refusal(plain + R"(, "r": "eight")").find("eight"), std::string::npos);
   EXPECT_NE(refusal(plain + R"(, "r": 0)").find("r is 0"), std::string::npos);
   EXPECT_NE(
+      refusal(plain + R"(, "rank_pattern": {"(": 4})").find("\"(\" is no regular"),
+      std::string::npos);
+  const std::string deep = std::string(3000, '(') + std::string(3000, ')');
+  EXPECT_NE(
+      refusal(R"("peft_type": "LORA", "target_modules": ")" + deep + "\"").find("up to 2000"),
+      std::string::npos);
+  EXPECT_NE(
       refusal(plain + R"(, "r": 4)").find("lora_A.weight is [8, 10] there"), std::string::npos);
   EXPECT_NE(
       refusal(R"("peft_type": "LORA", "target_modules": ["q_proj"])")

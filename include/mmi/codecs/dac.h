@@ -2,42 +2,15 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "mmi/base/api.h"
-#include "mmi/base/config.h"
 #include "mmi/codecs/codec.h"
+#include "mmi/codecs/config.h"
 
 namespace mmi::codecs {
 
 class Chain;
-
-/// Descript Audio Codec (Kumar et al., "High-Fidelity Audio Compression with Improved RVQGAN",
-/// NeurIPS 2023). The defaults are the published 16 kHz network.
-struct MMI_API DacConfig {
-  std::int64_t sample_rate_hz = 16000;
-  std::int64_t filters = 64;                        ///< of the encoder's first convolution
-  std::int64_t decoder_filters = 1536;              ///< of the decoder's
-  std::vector<std::int64_t> ratios = {2, 4, 5, 8};  ///< of the encoder
-  std::int64_t codebooks = 12;
-  std::int64_t codebook_size = 1024;
-  std::int64_t codebook_dim = 8;
-  double quantizer_dropout = 0.5;  ///< share of a batch that trains with fewer codebooks
-  bool weight_norm = false;        ///< for training; else folded
-
-  std::int64_t hop() const;
-
-  /// D: numbers of a frame.
-  std::int64_t dim() const {
-    return filters << ratios.size();
-  }
-
-  /// "dac_16khz", "dac_24khz", "dac_44khz". ConfigError for another name.
-  static DacConfig published(const std::string& name);
-
-  static const config::Schema& schema();
-};
 
 /// What quantising a batch in training gives.
 struct DacQuantized {

@@ -8,20 +8,9 @@
 #include <vector>
 
 #include "mmi/base/api.h"
-#include "mmi/base/config.h"
+#include "mmi/codecs/config.h"
 
 namespace mmi::codecs {
-
-/// How codebooks follow the vectors that they stand for (van den Oord et al., NeurIPS 2017, app.
-/// A.1; Zeghidour et al., SoundStream, 2021).
-struct MMI_API CodebookTraining {
-  double decay = 0.99;                  ///< of the running means
-  double epsilon = 1e-5;                ///< Laplace smoothing of the counts
-  std::int64_t kmeans_iterations = 50;  ///< on the first batch
-  double restart_below = 2;  ///< a code with a smaller running count becomes a batch vector
-
-  static const config::Schema& schema();
-};
 
 /// V vectors of D numbers by Euclidean distance: the quantiser of a VQ-VAE, learned by running
 /// means instead of gradients. Buffers inited, cluster_size, embed, embed_avg.

@@ -25,12 +25,13 @@ struct SafetensorsEntry {
 };
 
 /// A safetensors file mapped into memory and checked completely when opened: header of at most
-/// 100,000,000 bytes and 100,000 arrays, no duplicate names, sizes that match shapes, offsets that
-/// cover the data without holes or overlap, nothing after the data. Any violation is a
-/// `CheckpointError` with path and place. Format: https://github.com/huggingface/safetensors.
-/// Copies share one mapping, and the spans live as long as a copy does. The mapping is private:
-/// writing through a span (which nobody should) never reaches the file. The file must not be
-/// truncated meanwhile; files written by us are replaced by rename, which is safe.
+/// 100,000,000 bytes and 100,000 arrays, no duplicate names nor any of more than 1,024 bytes, sizes
+/// that match shapes, offsets that cover the data without holes or overlap, nothing after the data.
+/// Any violation is a `CheckpointError` with path and place. Format:
+/// https://github.com/huggingface/safetensors. Copies share one mapping, and the spans live as long
+/// as a copy does. The mapping is private: writing through a span (which nobody should) never
+/// reaches the file. The file must not be truncated meanwhile; files written by us are replaced by
+/// rename, which is safe.
 ///   auto file = SafetensorsFile::open(path); for (auto& entry : file.entries()) ...
 class MMI_API SafetensorsFile {
  public:

@@ -5,36 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "mmi/base/api.h"
-#include "mmi/base/config.h"
 #include "mmi/nn/layers.h"
+#include "mmi/nn/lora_config.h"
 
 /// Low-rank adaptation of linear layers (Hu et al., ICLR 2022), in the file format of PEFT:
 /// y = W x + scale B(A(dropout(x))), with A (r,in) and B (out,r) trained and all else frozen.
 namespace mmi::nn {
-
-/// Fields mean what they mean in PEFT's LoraConfig.
-struct MMI_API LoraConfig {
-  std::int64_t r = 8;
-  double alpha = 8;  ///< scale = alpha / r
-  double dropout = 0;
-  /// Names of layers, whole or their ends ("q_proj").
-  std::vector<std::string> target_modules = {"q_proj", "v_proj"};
-  /// In their place: a regular expression for whole names, or "all-linear": all but lm_head.
-  std::string target_pattern = "";
-  bool rslora = false;  ///< scale = alpha / sqrt(r)
-  /// Another r or alpha for layers whose name ends as the regular expression says.
-  std::map<std::string, std::int64_t> rank_pattern = {};
-  std::map<std::string, double> alpha_pattern = {};
-
-  bool operator==(const LoraConfig&) const = default;
-  static const config::Schema& schema();
-};
 
 /// What Linear::adapter points to. A and B are the layer's children lora_A and lora_B.
 struct MMI_API LoraAdapter {

@@ -3,6 +3,8 @@
 #include <torch/torch.h>
 
 #include <map>
+#include <string>
+#include <vector>
 
 #include "mmi/base/errors.h"
 #include "mmi/io/npy.h"
@@ -11,6 +13,46 @@
 namespace mmi::models::codec {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// (n) int64.
+torch::Tensor integers(const fs::path& path, const std::string& name, const io::Array& array) {
+  const auto values = to_tensor(array);
+  MMI_CHECK(
+      DataError,
+      !values.is_floating_point(),
+      "{}: \"{}\" must be integers, not {}",
+      path.string(),
+      name,
+      c10::toString(values.scalar_type()));
+  return values.to(torch::kInt64).flatten();
+}
+
+/// Frames of each chunk: all alike, but the last may be shorter.
+std::vector<std::int64_t> chunks_of(
+    const fs::path& path, const io::Array& array, std::int64_t frames) {
+  const auto values = integers(path, "chunks", array);
+  const std::int64_t* begin = values.const_data_ptr<std::int64_t>();
+  const std::vector<std::int64_t> chunks(begin, begin + values.numel());
+  std::int64_t sum = 0;
+  bool good = !chunks.empty();
+  for (std::size_t i = 0; i < chunks.size() && good; ++i) {
+    const bool last = i + 1 == chunks.size();
+    good = chunks[i] > 0 && (last ? chunks[i] <= chunks[0] : chunks[i] == chunks[0]);
+    good = good && chunks[i] <= frames - sum;
+    sum += chunks[i];
+  }
+  MMI_CHECK(
+      DataError,
+      good && sum == frames,
+      "{}: \"chunks\" are the frames of each chunk, {} in all, and only the last may be shorter",
+      path.string(),
+      frames);
+  return chunks;
+}
+
+}  // namespace
 
 void write_tokens(
     const fs::path& path, const codecs::Encoded& tokens, std::int64_t sample_rate_hz) {
@@ -75,7 +117,7 @@ codecs::Encoded read_tokens(const fs::path& path, const codecs::CodecFormat& for
       format.codebook_size);
   tokens.length = frames * format.hop;
   if (const auto found = arrays.find("length"); found != arrays.end()) {
-    const auto length = to_tensor(found->second);
+    const auto length = integers(path, "length", found->second);
     tokens.length = length.numel() == 1 ? length.item<std::int64_t>() : -1;
     MMI_CHECK(
         DataError,
@@ -86,28 +128,26 @@ codecs::Encoded read_tokens(const fs::path& path, const codecs::CodecFormat& for
         frames);
   }
   if (const auto found = arrays.find("chunks"); found != arrays.end()) {
-    const auto chunks = to_tensor(found->second).to(torch::kInt64).flatten();
-    MMI_CHECK(
-        DataError,
-        (chunks > 0).all().item<bool>() && chunks.sum().item<std::int64_t>() == frames,
-        "{}: \"chunks\" are the frames of each chunk, {} in all",
-        path.string(),
-        frames);
-    tokens.chunks.assign(
-        chunks.const_data_ptr<std::int64_t>(),
-        chunks.const_data_ptr<std::int64_t>() + chunks.numel());
+    tokens.chunks = chunks_of(path, found->second, frames);
   }
   if (const auto found = arrays.find("scales"); found != arrays.end()) {
-    tokens.scales = to_tensor(found->second).to(torch::kFloat32).view({1, -1});
-  }
-  if (const auto found = arrays.find("sample_rate_hz"); found != arrays.end()) {
-    const auto rate = to_tensor(found->second).to(torch::kInt64);
+    tokens.scales = to_tensor(found->second).to(torch::kFloat32).reshape({1, -1});
     MMI_CHECK(
         DataError,
-        (rate == format.sample_rate_hz).all().item<bool>(),
+        tokens.scales.size(1) == static_cast<std::int64_t>(tokens.chunks.size()),
+        "{}: \"scales\" are the loudness of each of {} chunks, but {} are stored",
+        path.string(),
+        tokens.chunks.size(),
+        tokens.scales.size(1));
+  }
+  if (const auto found = arrays.find("sample_rate_hz"); found != arrays.end()) {
+    const auto rate = integers(path, "sample_rate_hz", found->second);
+    MMI_CHECK(
+        DataError,
+        rate.numel() == 0 || rate[0].item<std::int64_t>() == format.sample_rate_hz,
         "{} was encoded at {} Hz, but this codec works at {} Hz",
         path.string(),
-        rate.numel() > 0 ? rate.flatten()[0].item<std::int64_t>() : 0,
+        rate[0].item<std::int64_t>(),
         format.sample_rate_hz);
   }
   return tokens;

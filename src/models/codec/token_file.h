@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "mmi/base/api.h"
 #include "mmi/codecs/codec.h"
 
 namespace mmi::models::codec {
@@ -9,11 +10,12 @@ namespace mmi::models::codec {
 /// Tokens of one sound on disk. `.npz`: codes (T,K) int16 or int32, and where the codec has chunks
 /// `chunks` and `scales`; `length` and `sample_rate_hz`. `.npy`: codes (T,K) alone, as VATT's
 /// release stores them.
-void write_tokens(
+MMI_API void write_tokens(
     const std::filesystem::path& path, const codecs::Encoded& tokens, std::int64_t sample_rate_hz);
 
 /// B is 1. A `.npy` may also be (K,T): the axis that fits `format` counts, (T,K) where both do.
 /// DataError for tokens that are not of this format.
-codecs::Encoded read_tokens(const std::filesystem::path& path, const codecs::CodecFormat& format);
+MMI_API codecs::Encoded read_tokens(
+    const std::filesystem::path& path, const codecs::CodecFormat& format);
 
 }  // namespace mmi::models::codec
