@@ -19,7 +19,7 @@ class Fields {
  public:
   Fields(const json& object, std::string source) : object_(object), source_(std::move(source)) {}
 
-  /// Absent or null: stays as it is.
+  /// Absent or null: stays as it is. Not for integers: a number beyond them must not be cast.
   template <class T>
   void read(const char* name, T& value) const {
     const auto found = object_.find(name);
@@ -35,16 +35,20 @@ class Fields {
 
   template <class T>
   void read(const char* name, T& value, double low, double high) const {
-    read(name, value);
-    check(name, static_cast<double>(value), low, high);
+    auto given = static_cast<double>(value);
+    read(name, given);
+    check(name, given, low, high);
+    value = static_cast<T>(given);
   }
 
   void read_ratios(const char* name, std::vector<std::int64_t>& ratios) const {
-    read(name, ratios);
-    check(name, static_cast<double>(ratios.size()), 1, kMostRatios);
-    for (const std::int64_t ratio : ratios) {
-      check(name, static_cast<double>(ratio), 1, 1024);
+    std::vector<double> given(ratios.begin(), ratios.end());
+    read(name, given);
+    check(name, static_cast<double>(given.size()), 1, kMostRatios);
+    for (const double ratio : given) {
+      check(name, ratio, 1, 1024);
     }
+    ratios.assign(given.begin(), given.end());
   }
 
   void check(const char* name, double value, double low, double high) const {

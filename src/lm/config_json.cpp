@@ -70,6 +70,14 @@ class Fields {
     if (!has(name)) {
       return fallback;
     }
+    // Not cast: it may be beyond all integers.
+    MMI_CHECK(
+        CheckpointError,
+        !std::is_integral_v<T> || !object_.at(name).is_number_float(),
+        "{}: {} must be an integer, but is {}",
+        source_,
+        name,
+        object_.at(name).dump());
     try {
       return object_.at(name).get<T>();
     } catch (const json::exception& error) {
@@ -240,6 +248,12 @@ Activation read_activation(const Fields& f, const Family& family) {
 
 /// One number or a list, as end ids are written.
 std::vector<std::int64_t> ids_of(const json& value, const std::string& source) {
+  MMI_CHECK(
+      CheckpointError,
+      std::none_of(value.begin(), value.end(), [](const json& id) { return id.is_number_float(); }),
+      "{}: eos_token_id must be integers, but is {}",
+      source,
+      value.dump());
   try {
     return value.is_array() ? value.get<std::vector<std::int64_t>>()
                             : std::vector<std::int64_t>{value.get<std::int64_t>()};

@@ -44,6 +44,17 @@ void take(json& fields, const std::string& name, Value& to, const std::string& s
     return;
   }
   if (!found->is_null()) {
+    // Integers are not cast from numbers that may be beyond all of them.
+    constexpr bool kIntegers = std::is_same_v<Value, std::int64_t> ||
+                               std::is_same_v<Value, std::map<std::string, std::int64_t>>;
+    const auto is_float = [](const json& one) { return one.is_number_float(); };
+    MMI_CHECK(
+        CheckpointError,
+        !kIntegers || std::none_of(found->begin(), found->end(), is_float),
+        "{}: {} is {}, which fits no adapter",
+        source,
+        name,
+        found->dump());
     try {
       to = found->get<Value>();
     } catch (const json::exception&) {
