@@ -1,6 +1,8 @@
 #include "mmi/base/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <set>
@@ -57,6 +59,46 @@ TEST(ParallelFor, ThrowsTheFirstExceptionAndCanBeUsedAgain) {
   std::atomic<int> calls{0};
   parallel_for(10, 3, [&](std::int64_t) { ++calls; });
   EXPECT_EQ(calls, 10);
+}
+
+TEST(ParallelFor, CallsFromSeveralThreadsShareTheHelpers) {
+  std::atomic<int> calls{0};
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 4; ++c) {
+    callers.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        parallel_for(5, 3, [&](std::int64_t) { ++calls; });
+      }
+    });
+  }
+  for (std::thread& caller : callers) {
+    caller.join();
+  }
+  EXPECT_EQ(calls, 4 * 200 * 5);
+}
+
+TEST(ParallelFor, WorksInAForkedProcess) {
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the thread sanitizer follows no fork";
+#endif
+#endif
+  parallel_for(2, 2, [](std::int64_t) {});  // the parent's threads are there
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::atomic<int> arrived{0};
+    parallel_for(2, 2, [&](std::int64_t) {
+      ++arrived;
+      while (arrived < 2) {
+        std::this_thread::yield();
+      }
+    });
+    _exit(arrived == 2 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
