@@ -1,6 +1,5 @@
 #include "mmi/dsp/stft.h"
 
-#include <ATen/Parallel.h>
 #include <torch/fft.h>
 
 #include <algorithm>
@@ -165,11 +164,9 @@ torch::Tensor power(const torch::Tensor& spectrum) {
   auto result = torch::empty(rows.sizes(), torch::kFloat32);
   const auto* in = reinterpret_cast<const float*>(rows.const_data_ptr<c10::complex<float>>());
   float* out = result.mutable_data_ptr<float>();
-  at::parallel_for(0, rows.numel(), 1 << 15, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      out[i] = in[2 * i] * in[2 * i] + in[2 * i + 1] * in[2 * i + 1];
-    }
-  });
+  for (std::int64_t i = 0; i < rows.numel(); ++i) {
+    out[i] = in[2 * i] * in[2 * i] + in[2 * i + 1] * in[2 * i + 1];
+  }
   return spectrum.dim() >= 2 ? result.transpose(-1, -2) : result;
 }
 

@@ -1,6 +1,6 @@
 #include "lm/kernels.h"
 
-#include <ATen/Parallel.h>
+#include <ATen/Parallel.h>  // get_num_threads: its at::parallel_for is a plain loop here
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mmi/base/errors.h"
+#include "mmi/base/parallel.h"
 
 #define MMI_INLINE __attribute__((always_inline)) inline
 
@@ -207,22 +208,19 @@ void rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tenso
   const auto* const s = sin.const_data_ptr<float>();
   const std::int64_t per_sample = cos.size(0) == 1 ? 0 : cos.stride(0);
   const std::int64_t per_row = cos.stride(1);
-  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / (heads * half));
-  at::parallel_for(0, x.size(0) * n, grain, [&](std::int64_t from, std::int64_t to) {
-    for (std::int64_t row = from; row < to; ++row) {
-      const std::int64_t at = row / n * per_sample + row % n * per_row;
-      for (std::int64_t h = 0; h < heads; ++h) {
-        float* const first = data + (row * heads + h) * 2 * half;
-        float* const second = first + half;
-        for (std::int64_t i = 0; i < half; ++i) {
-          const float a = first[i];
-          const float b = second[i];
-          first[i] = a * c[at + i] - b * s[at + i];
-          second[i] = b * c[at + i] + a * s[at + i];
-        }
+  for (std::int64_t row = 0; row < x.size(0) * n; ++row) {
+    const std::int64_t at = row / n * per_sample + row % n * per_row;
+    for (std::int64_t h = 0; h < heads; ++h) {
+      float* const first = data + (row * heads + h) * 2 * half;
+      float* const second = first + half;
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float a = first[i];
+        const float b = second[i];
+        first[i] = a * c[at + i] - b * s[at + i];
+        second[i] = b * c[at + i] + a * s[at + i];
       }
     }
-  });
+  }
 }
 
 torch::Tensor attend_one(
@@ -248,28 +246,28 @@ torch::Tensor attend_one(
   const bool* const real_data = real.defined() ? real.const_data_ptr<bool>() : nullptr;
   auto* const out_data = out.mutable_data_ptr<float>();
   static const Attend attend_head = widest();
-  const std::int64_t grain = std::max<std::int64_t>(1, 65536 / (group * columns * dim));
-  at::parallel_for(0, batch * kv_heads, grain, [&](std::int64_t from, std::int64_t to) {
+  const std::int64_t count = batch * kv_heads;
+  const std::int64_t helped = count * group * columns * dim / 65536;
+  const auto threads = std::min<std::int64_t>(at::get_num_threads(), helped);
+  parallel_for(count, static_cast<int>(threads), [&](std::int64_t i) {
     static thread_local std::vector<float> scores;  // keeps its memory from step to step
     scores.resize(static_cast<std::size_t>(group * columns));
-    for (std::int64_t i = from; i < to; ++i) {
-      const std::int64_t b = i / kv_heads;
-      const std::int64_t kv = i % kv_heads;
-      const std::int64_t at = b * keys.stride(0) + kv * keys.stride(1) + first * dim;
-      const std::int64_t query = (b * heads + kv * group) * dim;
-      attend_head(
-          {q_data + query,
-           key_data + at,
-           value_data + at,
-           real_data == nullptr ? nullptr : real_data + b * real.stride(0) + first,
-           out_data + query,
-           scores.data(),
-           group,
-           columns,
-           dim,
-           static_cast<float>(how.scale),
-           static_cast<float>(how.soft_cap)});
-    }
+    const std::int64_t b = i / kv_heads;
+    const std::int64_t kv = i % kv_heads;
+    const std::int64_t at = b * keys.stride(0) + kv * keys.stride(1) + first * dim;
+    const std::int64_t query = (b * heads + kv * group) * dim;
+    attend_head(
+        {q_data + query,
+         key_data + at,
+         value_data + at,
+         real_data == nullptr ? nullptr : real_data + b * real.stride(0) + first,
+         out_data + query,
+         scores.data(),
+         group,
+         columns,
+         dim,
+         static_cast<float>(how.scale),
+         static_cast<float>(how.soft_cap)});
   });
   return out;
 }

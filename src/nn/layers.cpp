@@ -1,6 +1,5 @@
 #include "mmi/nn/layers.h"
 
-#include <ATen/Parallel.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -27,32 +26,29 @@ torch::Tensor rms_rows(
   const auto* const from = x.const_data_ptr<float>();
   const auto* const w = weight.const_data_ptr<float>();
   auto* const to = y.mutable_data_ptr<float>();
-  const std::int64_t grain = std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, dim));
-  at::parallel_for(0, x.numel() / dim, grain, [&](std::int64_t first, std::int64_t end) {
-    constexpr std::int64_t kLanes = 16;  // sums side by side, which vectors can hold
-    for (std::int64_t row = first; row < end; ++row) {
-      const float* const in = from + row * dim;
-      float* const out = to + row * dim;
-      float sums[kLanes] = {};
-      std::int64_t i = 0;
-      for (; i + kLanes <= dim; i += kLanes) {
-        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-          sums[lane] += in[i + lane] * in[i + lane];
-        }
-      }
-      double sum = 0;
-      for (const float part : sums) {
-        sum += part;
-      }
-      for (; i < dim; ++i) {
-        sum += static_cast<double>(in[i]) * in[i];
-      }
-      const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(dim) + eps));
-      for (i = 0; i < dim; ++i) {
-        out[i] = in[i] * scale * (w[i] + offset);
+  constexpr std::int64_t kLanes = 16;  // sums side by side, which vectors can hold
+  for (std::int64_t row = 0; row < x.numel() / dim; ++row) {
+    const float* const in = from + row * dim;
+    float* const out = to + row * dim;
+    float sums[kLanes] = {};
+    std::int64_t i = 0;
+    for (; i + kLanes <= dim; i += kLanes) {
+      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+        sums[lane] += in[i + lane] * in[i + lane];
       }
     }
-  });
+    double sum = 0;
+    for (const float part : sums) {
+      sum += part;
+    }
+    for (; i < dim; ++i) {
+      sum += static_cast<double>(in[i]) * in[i];
+    }
+    const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(dim) + eps));
+    for (i = 0; i < dim; ++i) {
+      out[i] = in[i] * scale * (w[i] + offset);
+    }
+  }
   return y;
 }
 
