@@ -1,5 +1,8 @@
 #include "models/xrir/scores.h"
 
+#include <algorithm>
+#include <iterator>
+#include <mutex>
 #include <numeric>
 
 #include "mmi/base/errors.h"
@@ -8,6 +11,7 @@
 #include "mmi/models/xrir/baselines.h"
 #include "mmi/models/xrir/losses.h"
 #include "mmi/models/xrir/spectrum.h"
+#include "mmi/tensor/parallel.h"
 
 namespace mmi::models::xrir {
 namespace {
@@ -82,7 +86,12 @@ Task::ItemMetrics score_rooms(
     }
     Progress bar("scoring " + part, static_cast<std::int64_t>(sets.size()));
     const std::string prefix = part == "seen" ? "seen_" : "";
-    for (const ReceiverSet& set : sets) {
+    std::vector<Task::ItemMetrics> scored(sets.size());
+    std::mutex drawing;
+    const auto score = [&](std::int64_t i) {
+      const torch::NoGradGuard of_this_thread;
+      const ReceiverSet& set = sets[static_cast<std::size_t>(i)];
+      Task::ItemMetrics& own = scored[static_cast<std::size_t>(i)];
       const std::int64_t count = set.sources.size(0);
       std::vector<Sums> sums(static_cast<std::size_t>(count));
       for (std::int64_t draw = 0; draw < options.draws; ++draw) {
@@ -95,17 +104,23 @@ Task::ItemMetrics score_rooms(
         }
       }
       if (!set.known.defined()) {
-        items.emplace_back(
-            set.name, std::accumulate(sums.begin(), sums.end(), Sums()).means(prefix));
+        own.emplace_back(set.name, std::accumulate(sums.begin(), sums.end(), Sums()).means(prefix));
       }
       for (std::int64_t s = 0; set.known.defined() && s < count; ++s) {
         if (!set.known[s].item<bool>()) {
-          items.emplace_back(
+          own.emplace_back(
               format("{}/S{:03d}", set.name, s + 1),
               sums[static_cast<std::size_t>(s)].means(prefix));
         }
       }
+      const std::lock_guard<std::mutex> guard(drawing);
       bar.advance();
+    };
+    score(0);  // alone: what a predictor loads is then there
+    parallel_items(
+        static_cast<std::int64_t>(sets.size()) - 1, [&](std::int64_t i) { score(i + 1); });
+    for (auto& own : scored) {
+      std::ranges::move(own, std::back_inserter(items));
     }
   }
   return items;
