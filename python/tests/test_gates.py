@@ -56,13 +56,23 @@ def test_layer_lint_accepts_lower_rooms_own_private_headers_and_comments(tmp_pat
     assert (result.returncode, result.stdout) == (0, "layers: 2 files, 0 findings\n")
 
 
+def suites(log: str, status: int) -> str:
+    """A stage whose ctest, which is not run, has left this log."""
+    folder = "build/x/Testing/Temporary"
+    return (
+        f"mkdir -p {folder}; printf '{log}\\n' >{folder}/LastTest.log\n"
+        f"ctest() {{ return {status}; }}; run_ctest build/x"
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [
         ("echo fine", "1 0"),
         ("false; echo unreachable", "0 1"),
-        ("echo '100% tests passed, 0 tests failed out of 12'", "12 0"),
-        ("echo '75% tests passed, 3 tests failed out of 12'; exit 8", "9 3"),
+        (suites("[  PASSED  ] 7 tests.\\n[  PASSED  ] 5 tests.", 0), "12 0"),
+        (suites("[  PASSED  ] 9 tests.\\n[  FAILED  ] 3 tests, listed below:", 8), "9 3"),
+        (suites("No tests were found!!!", 8), "0 1"),
         ("echo '2 failed, 5 passed in 0.1s'; exit 1", "5 2"),
         ("echo 'no tests ran in 0.01s'; exit 5", "0 1"),
     ],
