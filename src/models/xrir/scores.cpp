@@ -116,9 +116,7 @@ Task::ItemMetrics score_rooms(
       const std::lock_guard<std::mutex> guard(drawing);
       bar.advance();
     };
-    score(0);  // alone: what a predictor loads is then there
-    parallel_items(
-        static_cast<std::int64_t>(sets.size()) - 1, [&](std::int64_t i) { score(i + 1); });
+    parallel_items(static_cast<std::int64_t>(sets.size()), score);
     for (auto& own : scored) {
       std::ranges::move(own, std::back_inserter(items));
     }

@@ -23,7 +23,7 @@ MMI_API Loss
 response_loss(const torch::Tensor& predicted, const torch::Tensor& responses, double decay_weight);
 
 /// Responses (S, M) predicted for all sources of one of the sets from the chosen ones (S,K); `seed`
-/// is a function of set and draw.
+/// is a function of set and draw. Called by several threads at once.
 using Predictor = std::function<torch::Tensor(
     const ReceiverSets& sets,
     const ReceiverSet& set,
