@@ -35,7 +35,7 @@ TEST(WeightOnly, Bf16EqualsFloat32WithEveryInstructionSet) {
   torch::manual_seed(1);
   for (const auto set : instruction_sets()) {
     for (const auto& [in, out] : std::vector<std::pair<int, int>>{
-             {1, 1}, {3, 5}, {31, 7}, {32, 4}, {33, 6}, {127, 19}, {1000, 13}, {4099, 6}}) {
+             {1, 1}, {3, 5}, {31, 7}, {32, 4}, {33, 6}, {127, 19}, {1000, 13}, {4099, 35}}) {
       const auto weight = torch::randn({out, in}).to(torch::kBFloat16);
       for (int rows = 1; rows <= 17; ++rows) {
         const auto x = torch::randn({rows, in});
@@ -52,7 +52,7 @@ TEST(WeightOnly, FloatEqualsTorchAndKeepsItsGradients) {
   torch::manual_seed(5);
   for (const auto set : instruction_sets()) {
     for (const auto& [in, out] :
-         std::vector<std::pair<int, int>>{{1, 1}, {31, 7}, {33, 6}, {1000, 13}, {4099, 6}}) {
+         std::vector<std::pair<int, int>>{{1, 1}, {31, 7}, {33, 6}, {1000, 13}, {4099, 35}}) {
       const auto weight = torch::randn({out, in});
       const auto bias = torch::randn({out});
       for (int rows = 1; rows <= 9; ++rows) {
@@ -73,7 +73,7 @@ TEST(WeightOnly, Int8EqualsFloat32WithEveryInstructionSet) {
   torch::manual_seed(2);
   for (const auto set : instruction_sets()) {
     for (const auto& [in, out] : std::vector<std::pair<int, int>>{
-             {1, 1}, {3, 5}, {127, 7}, {128, 4}, {129, 6}, {300, 19}, {1000, 13}, {4099, 6}}) {
+             {1, 1}, {3, 5}, {127, 7}, {128, 4}, {129, 6}, {300, 19}, {1000, 13}, {4099, 35}}) {
       const auto packed = quantize_int8(torch::randn({out, in}));
       const auto weight = dequantize_int8(packed.values, packed.scales);
       for (int rows = 1; rows <= 17; ++rows) {
@@ -178,16 +178,22 @@ TEST(WeightOnly, ThreadsDontChangeABit) {
 
 TEST(WeightOnly, ARowDoesNotDependOnTheOthers) {
   torch::manual_seed(7);
-  const auto weight = torch::randn({37, 777}).to(torch::kBFloat16);
-  const auto packed = quantize_int8(weight);
-  const auto x = torch::randn({kFewRows, 777});
-  const auto half = linear_bf16(x, weight);
-  const auto byte = linear_int8(x, packed.values, packed.scales);
-  for (int count = 1; count <= kFewRows; ++count) {
-    const auto some = x.narrow(0, kFewRows - count, count);
-    EXPECT_TRUE(torch::equal(linear_bf16(some, weight), half.narrow(0, kFewRows - count, count)));
-    EXPECT_TRUE(torch::equal(
-        linear_int8(some, packed.values, packed.scales), byte.narrow(0, kFewRows - count, count)));
+  for (const int in : {777, 4099}) {
+    const auto single = torch::randn({37, in});
+    const auto weight = single.to(torch::kBFloat16);
+    const auto packed = quantize_int8(weight);
+    const auto x = torch::randn({kFewRows, in});
+    const auto whole = linear_float(x, single);
+    const auto half = linear_bf16(x, weight);
+    const auto byte = linear_int8(x, packed.values, packed.scales);
+    for (int count = 1; count <= kFewRows; ++count) {
+      const auto last = [&](const torch::Tensor& t) {
+        return t.narrow(0, kFewRows - count, count);
+      };
+      EXPECT_TRUE(torch::equal(linear_float(last(x), single), last(whole)));
+      EXPECT_TRUE(torch::equal(linear_bf16(last(x), weight), last(half)));
+      EXPECT_TRUE(torch::equal(linear_int8(last(x), packed.values, packed.scales), last(byte)));
+    }
   }
 }
 

@@ -31,6 +31,14 @@ struct Vectors<8> {
   using Byte = std::int8_t __attribute__((vector_size(8)));
 };
 
+template <>
+struct Vectors<16> {
+  using Float = float __attribute__((vector_size(64)));
+  using Bits = std::uint32_t __attribute__((vector_size(64)));
+  using Half = std::uint16_t __attribute__((vector_size(32)));
+  using Byte = std::int8_t __attribute__((vector_size(16)));
+};
+
 template <int N>
 struct Lanes : Vectors<N> {
   using typename Vectors<N>::Float;
@@ -72,17 +80,21 @@ struct Lanes : Vectors<N> {
   }
 };
 
-// Vectors of sums for a row of x: as many as a multiplication takes steps. Each result adds in the
-// same order, however many rows are computed beside it.
-constexpr int kUnroll = 4;
-
-template <int N, int M>
+// Vectors of sums for each of R rows of the weight and M of x: U times N of them, so many that no
+// multiplication waits for the one before. Each result adds in the same order, however many rows of
+// x are computed beside it.
+template <int N, int U, int R, int M>
 struct Sums {
   using Float = typename Lanes<N>::Float;
-  Float at[M][kUnroll] = {};
+  Float at[R][M][U] = {};
 
-  MMI_INLINE void total(int m, Float& to) const {
-    to = (at[m][0] + at[m][1]) + (at[m][2] + at[m][3]);
+  MMI_INLINE void total(int r, int m, Float& to) {
+    for (int width = U / 2; width > 0; width /= 2) {
+      for (int u = 0; u < width; ++u) {
+        at[r][m][u] += at[r][m][u + width];
+      }
+    }
+    to = at[r][m][0];
   }
 };
 
@@ -98,91 +110,110 @@ MMI_INLINE void ahead(const void* weights, std::int64_t bytes) {
   }
 }
 
-/// sums += x[:, from:to] * weight[from:to].
-template <int N, int M, class Value>
+/// sums += x[:, from:to] * weight[r][from:to].
+template <int N, int U, int R, int M, class Value>
 MMI_INLINE void multiply(
     const float* const* x,
-    const Value* weight,
+    const Value* const* weight,
     std::int64_t from,
     std::int64_t to,
-    Sums<N, M>& sums) {
-  constexpr int kStep = N * kUnroll;
+    Sums<N, U, R, M>& sums) {
+  constexpr int kStep = N * U;
   using Float = typename Lanes<N>::Float;
+  const auto add = [&](const Value* const* w_rows, const float* const* x_rows, std::int64_t k)
+                       MMI_INLINED {
+                         for (int u = 0; u < U; ++u) {
+                           Float w[R];
+                           for (int r = 0; r < R; ++r) {
+                             Lanes<N>::load(w_rows[r] + k + u * N, w[r]);
+                           }
+                           for (int m = 0; m < M; ++m) {
+                             Float a;
+                             Lanes<N>::load(x_rows[m] + k + u * N, a);
+                             for (int r = 0; r < R; ++r) {
+                               sums.at[r][m][u] += a * w[r];
+                             }
+                           }
+                         }
+                       };
   std::int64_t k = from;
   for (; k + kStep <= to; k += kStep) {
-    if constexpr (M > 2) {
-      ahead(weight + k, kStep * static_cast<std::int64_t>(sizeof(Value)));
+    if constexpr (R == 1 && M > 2) {
+      ahead(weight[0] + k, kStep * static_cast<std::int64_t>(sizeof(Value)));
     }
-    for (int u = 0; u < kUnroll; ++u) {
-      Float w;
-      Lanes<N>::load(weight + k + u * N, w);
-      for (int m = 0; m < M; ++m) {
-        Float a;
-        Lanes<N>::load(x[m] + k + u * N, a);
-        sums.at[m][u] += a * w;
-      }
-    }
+    add(weight, x, k);
   }
   if (k == to) {
     return;
   }
   // The rest, filled up with zeros.
-  Value tail[kStep] = {};
-  std::copy(weight + k, weight + to, tail);
-  for (int m = 0; m < M; ++m) {
-    float tail_x[kStep] = {};
-    std::copy(x[m] + k, x[m] + to, tail_x);
-    for (int u = 0; u < kUnroll; ++u) {
-      Float w;
-      Float a;
-      Lanes<N>::load(tail + u * N, w);
-      Lanes<N>::load(tail_x + u * N, a);
-      sums.at[m][u] += a * w;
-    }
+  Value tail[R][kStep] = {};
+  float tail_x[M][kStep] = {};
+  const Value* tail_rows[R];
+  const float* tail_x_rows[M];
+  for (int r = 0; r < R; ++r) {
+    std::copy(weight[r] + k, weight[r] + to, tail[r]);
+    tail_rows[r] = tail[r];
   }
+  for (int m = 0; m < M; ++m) {
+    std::copy(x[m] + k, x[m] + to, tail_x[m]);
+    tail_x_rows[m] = tail_x[m];
+  }
+  add(tail_rows, tail_x_rows, 0);
 }
 
-/// Row n of the weight with M rows of x, sums over lanes yet to come.
-template <int N, int M, class Value>
+/// Rows of the weight from n on with M rows of x, sums over lanes yet to come.
+template <int N, int U, int R, int M, class Value>
 MMI_INLINE void row_product(
     const float* const* x,
     const WeightRows<Value>& weight,
     std::int64_t in,
     std::int64_t n,
-    typename Lanes<N>::Float* result) {
-  Sums<N, M> sums;
-  multiply<N, M>(x, weight.data + n * weight.stride, 0, in, sums);
-  for (int m = 0; m < M; ++m) {
-    sums.total(m, result[m]);
+    typename Lanes<N>::Float (*result)[M]) {
+  const Value* rows[R];
+  for (int r = 0; r < R; ++r) {
+    rows[r] = weight.data + (n + r) * weight.stride;
+  }
+  Sums<N, U, R, M> sums;
+  multiply(x, rows, 0, in, sums);
+  for (int r = 0; r < R; ++r) {
+    for (int m = 0; m < M; ++m) {
+      sums.total(r, m, result[r][m]);
+    }
   }
 }
 
-template <int N, int M>
+template <int N, int U, int R, int M>
 MMI_INLINE void row_product(
     const float* const* x,
     const Int8Rows& weight,
     std::int64_t in,
     std::int64_t n,
-    typename Lanes<N>::Float* result) {
+    typename Lanes<N>::Float (*result)[M]) {
   const std::int64_t groups = (in + kInt8Group - 1) / kInt8Group;
-  for (int m = 0; m < M; ++m) {
-    result[m] = typename Lanes<N>::Float{};
+  const std::int8_t* rows[R];
+  for (int r = 0; r < R; ++r) {
+    rows[r] = weight.data + (n + r) * in;
+    for (int m = 0; m < M; ++m) {
+      result[r][m] = typename Lanes<N>::Float{};
+    }
   }
   for (std::int64_t g = 0; g < groups; ++g) {
-    Sums<N, M> sums;
-    multiply<N, M>(
-        x, weight.data + n * in, g * kInt8Group, std::min((g + 1) * kInt8Group, in), sums);
-    const float scale = weight.scales[n * groups + g];
-    for (int m = 0; m < M; ++m) {
-      typename Lanes<N>::Float total;
-      sums.total(m, total);
-      result[m] += total * scale;
+    Sums<N, U, R, M> sums;
+    multiply(x, rows, g * kInt8Group, std::min((g + 1) * kInt8Group, in), sums);
+    for (int r = 0; r < R; ++r) {
+      const float scale = weight.scales[(n + r) * groups + g];
+      for (int m = 0; m < M; ++m) {
+        typename Lanes<N>::Float total;
+        sums.total(r, m, total);
+        result[r][m] += total * scale;
+      }
     }
   }
 }
 
-/// Row n of the weight with M rows of x from `m` on.
-template <int N, int M, class Weight>
+/// R rows of the weight from `n` on with M rows of x from `m` on.
+template <int N, int U, int R, int M, class Weight>
 MMI_INLINE void block(
     const Rows& x,
     const Weight& weight,
@@ -195,16 +226,61 @@ MMI_INLINE void block(
   for (int i = 0; i < M; ++i) {
     rows[i] = x.data + (m + i) * x.stride;
   }
-  typename Lanes<N>::Float result[M];
-  row_product<N, M>(rows, weight, in, n, result);
-  for (int i = 0; i < M; ++i) {
-    y[(m + i) * out + n] = Lanes<N>::sum(result[i]);
+  typename Lanes<N>::Float result[R][M];
+  row_product<N, U, R, M>(rows, weight, in, n, result);
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < M; ++i) {
+      y[(m + i) * out + n + r] = Lanes<N>::sum(result[r][i]);
+    }
   }
 }
 
-// A row of the weight comes from memory once, and from the cache for further rows of x, of which
-// `Most` at a time have registers for their sums.
-template <int N, int Most, class Weight>
+// What the registers of an instruction set hold: vectors of `lanes`, of `long_lanes` for long rows,
+// and `sums` of these beside what is multiplied.
+struct Plain {
+  static constexpr int lanes = 4;
+  static constexpr int long_lanes = 4;
+  static constexpr int sums = 8;
+};
+
+struct Avx2 {
+  static constexpr int lanes = 8;
+  static constexpr int long_lanes = 8;
+  static constexpr int sums = 8;
+};
+
+// With twice the lanes short int8 rows came from memory at two thirds of the pace.
+struct Avx512 {
+  static constexpr int lanes = 8;
+  static constexpr int long_lanes = 16;
+  static constexpr int sums = 16;
+};
+
+/// work<M>(m) for x's rows, as many at a time as have registers.
+template <int Most, class Work>
+MMI_INLINE void over_rows(std::int64_t count, const Work& work) {
+  std::int64_t m = 0;
+  if constexpr (Most >= 4) {
+    for (; m + 4 <= count; m += 4) {
+      work.template operator()<4>(m);
+    }
+  }
+  for (; m + 2 <= count; m += 2) {
+    work.template operator()<2>(m);
+  }
+  if (m < count) {
+    work.template operator()<1>(m);
+  }
+}
+
+// Weights come from memory once, and from the cache for further rows of x. They are fastest read
+// from end to end, a row at a time; but two long rows of x leave the fastest cache before the next
+// row of weights needs them, so that several of those share them: measured, two rows of 4,096
+// floats are 1.9 times as fast so, and of 1,024 0.7 times.
+constexpr std::int64_t kLongRow = 3072;
+constexpr int kUnroll = 4;  // of a short row: as many sums as a multiplication takes steps
+
+template <class Set, class Weight>
 MMI_INLINE void product(
     const Rows& x,
     const Weight& weight,
@@ -213,19 +289,28 @@ MMI_INLINE void product(
     std::int64_t to,
     float* y,
     std::int64_t out) {
-  for (std::int64_t n = from; n < to; ++n) {
-    std::int64_t m = 0;
-    if constexpr (Most == 4) {
-      for (; m + 4 <= x.count; m += 4) {
-        block<N, 4>(x, weight, in, n, m, y, out);
+  constexpr int kMost = Set::sums / kUnroll;
+  std::int64_t n = from;
+  if (in < kLongRow) {
+    for (; n < to; ++n) {
+      over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
+        block<Set::lanes, kUnroll, 1, M>(x, weight, in, n, m, y, out);
+      });
+    }
+    return;
+  }
+  for (; n + Set::sums <= to; n += Set::sums) {
+    over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
+      constexpr int kTogether = Set::sums / M;
+      for (int r = 0; r < Set::sums; r += kTogether) {
+        block<Set::long_lanes, 1, kTogether, M>(x, weight, in, n + r, m, y, out);
       }
-    }
-    for (; m + 2 <= x.count; m += 2) {
-      block<N, 2>(x, weight, in, n, m, y, out);
-    }
-    if (m < x.count) {
-      block<N, 1>(x, weight, in, n, m, y, out);
-    }
+    });
+  }
+  for (; n < to; ++n) {
+    over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
+      block<Set::long_lanes, 1, 1, M>(x, weight, in, n, m, y, out);
+    });
   }
 }
 
@@ -258,16 +343,15 @@ MMI_INLINE void unpack_group(const std::int8_t* from, float scale, std::int64_t 
 #if defined(__x86_64__)
 template <class Work>
 __attribute__((target("avx2,fma"))) void with_avx2(const Work& work) {
-  work.template operator()<8, 2>();
+  work.template operator()<Avx2>();
 }
 
 template <class Work>
 __attribute__((target("avx512f,avx512bw,avx512vl,fma"))) void with_avx512(const Work& work) {
-  work.template operator()<8, 4>();
+  work.template operator()<Avx512>();
 }
 
-/// Runs an MMI_INLINED lambda <lanes, rows of x at a time>, compiled for `set`. AVX-512 gives twice
-/// the registers; with twice the lanes int8 weights came from memory at two thirds of the pace.
+/// Runs an MMI_INLINED lambda <Plain, Avx2 or Avx512>, compiled for `set`.
 template <class Work>
 void compiled_for(InstructionSet set, const Work& work) {
   switch (set) {
@@ -276,13 +360,13 @@ void compiled_for(InstructionSet set, const Work& work) {
     case InstructionSet::kAvx2:
       return with_avx2(work);
     case InstructionSet::kPlain:
-      return work.template operator()<4, 2>();
+      return work.template operator()<Plain>();
   }
 }
 #else
 template <class Work>
 void compiled_for(InstructionSet /*set*/, const Work& work) {
-  work.template operator()<4, 2>();
+  work.template operator()<Plain>();
 }
 #endif
 
@@ -297,9 +381,8 @@ void thin_product(
     std::int64_t to,
     float* y,
     std::int64_t out) {
-  compiled_for(set, [&]<int N, int Most>() MMI_INLINED {
-    product<N, Most>(x, weight, in, from, to, y, out);
-  });
+  compiled_for(
+      set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
 }
 
 void thin_product(
@@ -311,9 +394,8 @@ void thin_product(
     std::int64_t to,
     float* y,
     std::int64_t out) {
-  compiled_for(set, [&]<int N, int Most>() MMI_INLINED {
-    product<N, Most>(x, weight, in, from, to, y, out);
-  });
+  compiled_for(
+      set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
 }
 
 void thin_product(
@@ -325,15 +407,14 @@ void thin_product(
     std::int64_t to,
     float* y,
     std::int64_t out) {
-  compiled_for(set, [&]<int N, int Most>() MMI_INLINED {
-    product<N, Most>(x, weight, in, from, to, y, out);
-  });
+  compiled_for(
+      set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
 }
 
 void unpack(InstructionSet set, const Bf16Rows& weight, const Panel& panel, float* to) {
-  compiled_for(set, [&]<int N, int>() MMI_INLINED {
+  compiled_for(set, [&]<class Set>() MMI_INLINED {
     for (std::int64_t r = 0; r < panel.rows; ++r) {
-      unpack_row<N>(
+      unpack_row<Set::lanes>(
           weight.data + (panel.first_row + r) * weight.stride + panel.first_column,
           panel.columns,
           to + r * panel.columns);
@@ -345,13 +426,13 @@ void unpack(
     InstructionSet set, const Int8Rows& weight, std::int64_t in, const Panel& panel, float* to) {
   const std::int64_t groups = (in + kInt8Group - 1) / kInt8Group;
   const std::int64_t end = panel.first_column + panel.columns;
-  compiled_for(set, [&]<int N, int>() MMI_INLINED {
+  compiled_for(set, [&]<class Set>() MMI_INLINED {
     for (std::int64_t r = 0; r < panel.rows; ++r) {
       const std::int64_t row = panel.first_row + r;
       for (std::int64_t k = panel.first_column; k < end;) {
         const std::int64_t group = k / kInt8Group;
         const std::int64_t stop = std::min(end, (group + 1) * kInt8Group);
-        unpack_group<N>(
+        unpack_group<Set::lanes>(
             weight.data + row * in + k,
             weight.scales[row * groups + group],
             stop - k,
