@@ -176,12 +176,19 @@ class Conv::Piecewise : public Stream {
   }
 
   torch::Tensor convolved(const torch::Tensor& x, std::int64_t padding) const {
-    if (shape_.kernel == 1 && shape_.stride == 1 && padding == 0 && may_overwrite(x)) {
-      // A product of matrices takes a view of a longer signal as it is; a convolution copies it.
-      auto out = x.new_empty({x.size(0), shape_.out, x.size(2)});
+    const bool products = shape_.kernel == 1 || shape_.out == 1;
+    if (products && shape_.stride == 1 && padding == 0 && x.is_cpu() && may_overwrite(x)) {
+      // Products of matrices take views of a longer signal as they are; a convolution copies one,
+      // and is four times as slow for a single channel.
+      const std::int64_t frames = x.size(2) - shape_.span() + 1;
+      const auto weight = conv_.weight();
+      auto out = x.new_empty({x.size(0), shape_.out, frames});
       for (std::int64_t b = 0; b < x.size(0); ++b) {
         auto row = out[b];
-        at::addmm_out(row, conv_.bias_.unsqueeze(1), conv_.weight().squeeze(2), x[b]);
+        for (std::int64_t k = 0; k < shape_.kernel; ++k) {
+          const auto seen = x[b].narrow(1, k * shape_.dilation, frames);
+          at::addmm_out(row, k == 0 ? conv_.bias_.unsqueeze(1) : row, weight.select(2, k), seen);
+        }
       }
       return out;
     }
@@ -232,6 +239,9 @@ class ConvTranspose::Piecewise : public Stream {
       if (piece.size(2) == 0) {
         return nothing(piece, shape_.out);
       }
+      if (piece.size(2) >= kManyFrames && piece.is_cpu() && may_overwrite(piece)) {
+        return in_phases(piece);
+      }
       const auto full = at::conv_transpose1d(piece, conv_.weight(), conv_.bias_, shape_.stride);
       return full.slice(2, pad.left, full.size(2) - pad.right);
     }
@@ -249,6 +259,36 @@ class ConvTranspose::Piecewise : public Stream {
   }
 
  private:
+  // From here on the order of the weights costs nothing against what it brings.
+  static constexpr std::int64_t kManyFrames = 1024;
+
+  /// A whole signal: result n = frame * stride + phase is a sum over few frames, a convolution of
+  /// as many channels as there are phases; 1.6 times as fast as the transposed one.
+  torch::Tensor in_phases(const torch::Tensor& x) const {
+    const std::int64_t stride = shape_.stride;
+    const std::int64_t taps = (shape_.kernel + stride - 1) / stride;
+    const auto weight = at::constant_pad_nd(conv_.weight(), {0, taps * stride - shape_.kernel})
+                            .view({shape_.in, shape_.out, taps, stride})
+                            .flip({2})
+                            .permute({1, 3, 0, 2})
+                            .reshape({shape_.out * stride, shape_.in, taps});
+    const auto phases = at::conv1d(
+        x,
+        weight,
+        conv_.bias_.repeat_interleave(stride),
+        at::IntArrayRef(1),
+        at::IntArrayRef(taps - 1));
+    const std::int64_t begin = shape_.padding.left;
+    const std::int64_t end = (x.size(2) - 1) * stride + shape_.kernel - shape_.padding.right;
+    const std::int64_t first = begin / stride;
+    const std::int64_t frames = (end + stride - 1) / stride - first;
+    return phases.view({x.size(0), shape_.out, stride, -1})
+        .narrow(3, first, frames)
+        .transpose(2, 3)
+        .reshape({x.size(0), shape_.out, frames * stride})
+        .slice(2, begin - first * stride, end - first * stride);
+  }
+
   std::int64_t skip_left() const {
     return shape_.padding.left - skipped_;
   }
