@@ -4,6 +4,7 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include "bindings.h"
+#include "held.h"
 #include "mmi/base/errors.h"
 #include "mmi/base/rng.h"
 #include "mmi/heads/autoregressive_transformer.h"
@@ -68,11 +69,27 @@ std::pair<Tensor, std::int64_t> generate(
     const MaybeTensor& mask,
     std::int64_t frames,
     const Seeds& seeds,
-    const MaybeTensor& prompt) {
+    const MaybeTensor& prompt,
+    const py::object& on_frame) {
   const auto head = head_of(core);
+  const auto stepwise = std::dynamic_pointer_cast<heads::AutoregressiveTransformer>(head);
+  MMI_CHECK(
+      ConfigError,
+      stepwise != nullptr || on_frame.is_none(),
+      "on_frame: only an autoregressive_transformer makes one frame after the other");
+  const auto condition = condition_of(features, mask);
   const py::gil_scoped_release unlocked;
-  const auto made =
-      head->generate(condition_of(features, mask), frames, seeds, prompt.value_or(Tensor()));
+  const auto made = stepwise == nullptr
+                        ? head->generate(condition, frames, seeds, prompt.value_or(Tensor()))
+                        : stepwise->generate(
+                              condition,
+                              frames,
+                              seeds,
+                              prompt.value_or(Tensor()),
+                              // Called in any case, so that Ctrl-C ends a generation.
+                              [&](std::int64_t t, const Tensor& codes) {
+                                return goes_on("on_frame", on_frame, t, codes);
+                              });
   return {made.codes, made.passes};
 }
 
@@ -196,6 +213,7 @@ void bind_decoding(py::module_& m) {
       py::arg("frames"),
       py::arg("seeds"),
       py::arg("prompt"),
+      py::arg("on_frame"),
       "Codes (B,K,T) and the number of passes.");
   m.def(
       "token_head_complete",

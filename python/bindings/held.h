@@ -59,4 +59,16 @@ auto call_python(const std::string& part, Body body) {
   }
 }
 
+/// What a long generation asks after each step: raises on Ctrl-C, and is false where `listener`,
+/// if there is one, answers False.
+template <class... Values>
+bool goes_on(const std::string& part, const py::object& listener, const Values&... values) {
+  return call_python(part, [&] {
+    if (PyErr_CheckSignals() != 0) {
+      throw py::error_already_set();
+    }
+    return listener.is_none() || !listener(values...).is(py::bool_(false));
+  });
+}
+
 }  // namespace mmi::python

@@ -107,16 +107,7 @@ std::vector<std::vector<std::int64_t>> generate(
   request.stop_ids = stop_ids;
   // Called in any case, so that Ctrl-C ends a generation.
   request.on_token = [&](const std::vector<std::int64_t>& ids) {
-    return call_python("on_token", [&] {
-      if (PyErr_CheckSignals() != 0) {
-        throw py::error_already_set();
-      }
-      if (on_token.is_none()) {
-        return true;
-      }
-      const py::object answer = on_token(ids);
-      return !answer.is(py::bool_(false));
-    });
+    return goes_on("on_token", on_token, ids);
   };
   const py::gil_scoped_release unlocked;
   return lm::generate(*model, request).ids;

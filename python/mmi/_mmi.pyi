@@ -1058,6 +1058,7 @@ def token_head_generate(
     frames: int,
     seeds: collections.abc.Sequence[int],
     prompt: torch.Tensor | None,
+    on_frame: typing.Any,
 ) -> tuple[torch.Tensor, int]:
     """
     Codes (B,K,T) and the number of passes.

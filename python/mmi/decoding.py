@@ -72,12 +72,17 @@ class TokenHead(Model):
         *,
         mask: Tensor | None = None,
         prompt: Tensor | None = None,
+        on_frame: Callable[[int, Tensor], bool | None] | None = None,
     ) -> Tensor:
         """Codes (B,K,frames) int64; `prompt` (B,K,T0) are the first ones. One seed a sample: what a
-        sample draws depends on its seed, not on the batch it is in."""
+        sample draws depends on its seed, not on the batch it is in.
+
+        on_frame, of an autoregressive head: gets every new complete frame t and its codes (B,K) as
+        soon as they are there; False ends the generation after it.
+        """
         with inference(self):
             found = _mmi.token_head_generate(
-                self._core, features, mask, frames, list(seeds), prompt
+                self._core, features, mask, frames, list(seeds), prompt, on_frame
             )
         return found[0]
 

@@ -205,6 +205,34 @@ def test_heads_are_modules_that_learn_and_generate(name: str) -> None:
         hole[:, :, 2:4] = True
         filled = head.complete(features, codes, hole, [4, 5, 6])
         assert torch.equal(filled[~hole], codes[~hole])
+        with pytest.raises(mmi.ConfigError, match="on_frame: only an autoregressive_transformer"):
+            head.generate(features, 9, [1, 2, 3], on_frame=print)
     else:
         with pytest.raises(mmi.ConfigError, match="only a masked_transformer"):
             head.complete(features, codes, None, [4, 5, 6])
+
+
+def test_an_autoregressive_head_streams_its_frames() -> None:
+    torch.manual_seed(0)
+    options = TINY | DEPTH["autoregressive_transformer"]
+    head = mmi.decoding.create_head(
+        "autoregressive_transformer", options, codebooks=2, entries=12, condition_features=5
+    )
+    features = torch.randn(3, 4, 5)
+    whole = head.generate(features, 9, [1, 2, 3])
+    heard: list[tuple[int, Tensor]] = []
+
+    def listen(t: int, codes: Tensor) -> bool:
+        heard.append((t, codes))
+        return t < 5
+
+    made = head.generate(features, 9, [1, 2, 3], on_frame=listen)
+    assert [t for t, _ in heard] == list(range(6))
+    assert torch.equal(torch.stack([codes for _, codes in heard], -1), whole[..., :6])
+    assert torch.equal(made, whole[..., :6])
+
+    def fail(t: int, codes: Tensor) -> None:
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        head.generate(features, 9, [1, 2, 3], on_frame=fail)
