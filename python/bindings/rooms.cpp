@@ -11,6 +11,7 @@
 #include "mmi/models/xrir/spectrum.h"
 #include "mmi/worlds/rooms/auralize.h"
 #include "mmi/worlds/rooms/depth.h"
+#include "mmi/worlds/rooms/shoebox.h"
 #include "mmi/worlds/rooms/simulate.h"
 #include "rooms.h"
 
@@ -72,6 +73,30 @@ torch::Tensor simulate(
         made.data_ptr<float>() + static_cast<std::int64_t>(r) * count * options.samples);
   }
   return made;
+}
+
+torch::Tensor shoeboxes(
+    const std::vector<const Scene*>& scenes,
+    const torch::Tensor& sources,
+    const torch::Tensor& receivers,
+    const SimulateOptions& options,
+    const torch::Device& device) {
+  const std::vector<Vec3> from = places(sources, "sources");
+  const std::vector<Vec3> to = places(receivers, "receivers");
+  MMI_CHECK(
+      ShapeError,
+      scenes.size() == from.size() && scenes.size() == to.size(),
+      "each shoebox needs a source and a receiver, but there are {} shoeboxes, {} sources and {} "
+      "receivers",
+      scenes.size(),
+      from.size(),
+      to.size());
+  std::vector<ShoeboxPair> pairs;
+  for (std::size_t i = 0; i < scenes.size(); ++i) {
+    pairs.push_back({scenes[i], from[i], to[i]});
+  }
+  const py::gil_scoped_release unlocked;
+  return shoebox_responses(pairs, options, device);
 }
 
 torch::Tensor auralize(
@@ -208,6 +233,15 @@ void bind_rooms(py::module_& m) {
       py::arg("facing") = py::none(),
       py::arg("omni") = 1.0,
       "Impulse responses (R,S,L) float32 of sources (S,3) at receivers (R,3).");
+  m.def(
+      "shoebox_responses",
+      &shoeboxes,
+      py::arg("scenes"),
+      py::arg("sources"),
+      py::arg("receivers"),
+      py::arg("options"),
+      py::arg("device"),
+      "Impulse responses (B,L) float32 of B empty shoeboxes, sources (B,3) and receivers (B,3).");
   m.def(
       "auralize_room",
       &auralize,

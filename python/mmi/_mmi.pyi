@@ -108,6 +108,7 @@ __all__: list[str] = [
     "save_lora",
     "save_tensors",
     "set_verbose",
+    "shoebox_responses",
     "simulate_room",
     "to_yaml",
     "token_head_complete",
@@ -1020,6 +1021,17 @@ def save_tensors(
 def set_verbose(on: bool) -> None:
     """
     Progress bars and messages on stderr.
+    """
+
+def shoebox_responses(
+    scenes: collections.abc.Sequence[Scene],
+    sources: torch.Tensor,
+    receivers: torch.Tensor,
+    options: SimulateOptions,
+    device: torch.device,
+) -> torch.Tensor:
+    """
+    Impulse responses (B,L) float32 of B empty shoeboxes, sources (B,3) and receivers (B,3).
     """
 
 def simulate_room(

@@ -32,6 +32,7 @@ from mmi._mmi import (
     auralize_room,
     make_room,
     read_scene,
+    shoebox_responses,
     simulate_room,
     unproject_depth,
     write_scene,
@@ -51,6 +52,7 @@ __all__ = [
     "materials",
     "paths",
     "read_scene",
+    "shoeboxes",
     "simulate",
     "unproject",
     "write_scene",
@@ -82,6 +84,31 @@ def simulate(scene: Scene, sources: Places, receivers: Places, **options: Any) -
         SimulateOptions(**options),
         None if facing is None else _places(facing),
         omni,
+    )
+
+
+def shoeboxes(
+    scenes: Sequence[Scene],
+    sources: Places,
+    receivers: Places,
+    *,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> torch.Tensor:
+    """Impulse responses (B, L) float32 of B empty shoeboxes, by image sources alone.
+
+    Each has one omnidirectional source and one receiver, (B, 3) metres: what `simulate` gives with
+    rays=0, for thousands at once.
+
+    On a CUDA `device` the images are added up there. Options: sample_rate_hz (22050), samples
+    (9600), image_order (4; -1: all), air (True), high_pass_hz (60), speed_of_sound (343).
+    """
+    return shoebox_responses(
+        list(scenes),
+        _places(sources),
+        _places(receivers),
+        SimulateOptions(**options),
+        torch.device(device),
     )
 
 

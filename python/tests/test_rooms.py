@@ -133,6 +133,24 @@ def test_shapes_seeds_and_threads():
     assert arrival == pytest.approx(distance / 343 * 22050, abs=1)
 
 
+def test_many_shoeboxes_at_once_equal_single_ones():
+    sizes = [(4, 3, 2.5), (6, 5, 3), (9, 4, 2.8)]
+    scenes = [mmi.rooms.Scene.shoebox(size, "plasterboard") for size in sizes]
+    sources = torch.tensor([[1.0, 1.0, 1.5], [4.0, 1.0, 1.2], [7.7, 3.1, 1.0]])
+    receivers = torch.tensor([[2.5, 2.5, 1.2], [1.5, 3.5, 1.6], [2.0, 2.0, 1.4]])
+    options = {"image_order": 8, "samples": 4000}
+    made = mmi.rooms.shoeboxes(scenes, sources, receivers, **options)
+    assert made.shape == (3, 4000) and made.dtype == torch.float32
+    for i, scene in enumerate(scenes):
+        one = mmi.rooms.simulate(scene, sources[i], receivers[i], rays=0, **options)[0, 0]
+        assert (made[i] - one).abs().max() < 1e-5 * one.abs().max()
+    with pytest.raises(mmi.ShapeError, match="3 shoeboxes, 1 sources and 3 receivers"):
+        mmi.rooms.shoeboxes(scenes, sources[:1], receivers)
+    scenes[0].add_box([1, 1, 0.01], [2, 1.5, 0.8], "cabinet")
+    with pytest.raises(mmi.ConfigError, match="empty shoebox"):
+        mmi.rooms.shoeboxes(scenes, sources, receivers)
+
+
 def test_a_cardioid_is_quiet_behind():
     scene = mmi.rooms.Scene.shoebox([9, 8, 7], mmi.rooms.Material(0.99, scattering=0))
     options = {"rays": 0, "image_order": 0, "high_pass_hz": 0, "omni": 0.5}
