@@ -48,11 +48,9 @@ Core create_lm(
   auto model = Registry<CausalLm>::get().create(component, {});
   if (int8) {
     const torch::NoGradGuard no_grad;
-    for (const auto& part : model->modules()) {
-      if (auto* layer = dynamic_cast<nn::Linear*>(part.get())) {
-        layer->weight.zero_();  // undrawn memory may hold what cannot be quantised
-        layer->quantize_int8();
-      }
+    for (const auto& [name, layer] : model->products()) {
+      layer->weight.zero_();  // undrawn memory may hold what cannot be quantised
+      layer->quantize_int8();
     }
   }
   return {model};
@@ -66,7 +64,7 @@ Core load_lm(
   const py::gil_scoped_release unlocked;
   lm::LoadOptions options{.dtype = dtype, .device = device};
   if (int8) {
-    options.on_linear = [](nn::Linear& layer) { layer.quantize_int8(); };
+    options.on_layer = [](nn::MatrixLayer& layer) { layer.quantize_int8(); };
   }
   return {lm::load_causal_lm(folder, options)};
 }

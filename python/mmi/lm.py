@@ -181,8 +181,9 @@ def load(
     """A model from a folder with `config.json` and `model.safetensors` (or its shards), as
     transformers saves it. In eval mode.
 
-    dtype: of the weights; "auto": the file's; "int8": linear layers as int8 with a scale for each
-    128 weights, the rest in bfloat16: for generation on a CPU in a quarter of float32's memory.
+    dtype: of the weights; "auto": the file's; "int8": linear layers, and an embedding that is the
+    output layer too, as int8 with a scale for each 128 weights, the rest in bfloat16: for
+    generation on a CPU in a quarter of float32's memory.
 
     model = mmi.lm.load("path/to/gemma-2b", dtype="int8")
     """

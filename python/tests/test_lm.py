@@ -276,6 +276,7 @@ def test_int8_is_near_and_is_a_module_too(pairs: Any, tmp_path: Path) -> None:
         expected = ours(ids)
         assert 1e-4 < largest(small(ids), expected) < 0.1 * float(expected.std())
         assert small.model.layers.get_submodule("0.mlp.up_proj").weight.dtype == torch.int8
+        assert small.model.embed_tokens.weight.dtype == torch.int8  # the output layer, too
         for copied in (copy.deepcopy(small), pickle.loads(pickle.dumps(small))):
             assert torch.equal(copied(ids), small(ids))
     with pytest.raises(mmi.ConfigError, match="quantised"):

@@ -215,12 +215,6 @@ CausalLm::CausalLm(const CausalLmConfig& config)
       lm_head_ = linear(*this, "lm_head", config.hidden, config.vocab);
     }
   }
-  if (config.tie) {
-    // A layer without a place or memory of its own: the embedding's weight in a layer's clothes.
-    const nn::InitContext context({.device = torch::kMeta, .draw = false});
-    lm_head_ = std::make_shared<Linear>(config.hidden, config.vocab);
-    lm_head_->weight = embed_tokens_->weight;
-  }
   if (nn::InitContext::current().draw) {
     const torch::NoGradGuard no_grad;
     for (auto& parameter : parameters()) {
@@ -233,12 +227,23 @@ CausalLm::CausalLm(const CausalLmConfig& config)
 
 CausalLm::~CausalLm() = default;
 
+std::vector<std::pair<std::string, std::shared_ptr<nn::MatrixLayer>>> CausalLm::products() const {
+  std::vector<std::pair<std::string, std::shared_ptr<nn::MatrixLayer>>> found;
+  for (const auto& item : named_modules()) {
+    auto layer = std::dynamic_pointer_cast<nn::MatrixLayer>(item.value());
+    if (layer != nullptr && (layer != embed_tokens_ || config_.tie)) {
+      found.emplace_back(item.key(), std::move(layer));
+    }
+  }
+  return found;
+}
+
 double CausalLm::embedding_scale() const {
   if (!config_.embed_scale) {
     return 1;
   }
   const double scale = std::sqrt(static_cast<double>(config_.hidden));
-  switch (embed_tokens_->weight.scalar_type()) {
+  switch (norm_->weight.scalar_type()) {  // that of an int8 embedding says nothing
     case torch::kBFloat16:
       return static_cast<float>(c10::BFloat16(static_cast<float>(scale)));
     case torch::kHalf:
@@ -351,7 +356,9 @@ torch::Tensor CausalLm::forward(const torch::Tensor& input, const Pass& pass) {
   if (pass.last_only) {
     x = x.narrow(1, n - 1, 1);
   }
-  const auto logits = lm_head_->forward(norm_->forward(x)).to(torch::kFloat);
+  x = norm_->forward(x);
+  const auto logits =
+      (config_.tie ? embed_tokens_->scores(x) : lm_head_->forward(x)).to(torch::kFloat);
   return config_.logit_soft_cap > 0
              ? (logits / config_.logit_soft_cap).tanh() * config_.logit_soft_cap
              : logits;

@@ -100,19 +100,16 @@ torch::Tensor view_of(const io::SafetensorsEntry& entry) {
       torch::dtype(scalar_type_of(entry.dtype)));
 }
 
-/// A layer with tensors, and how many of them are to come.
+/// A layer, and how many of its tensors are to come.
 struct Pending {
-  std::shared_ptr<nn::Linear> layer;
-  int tensors = 0;
+  std::shared_ptr<nn::MatrixLayer> layer;
+  std::size_t tensors = 0;
 };
 
-std::map<std::string, Pending> linear_layers(const CausalLm& model) {
+std::map<std::string, Pending> pending_layers(const CausalLm& model) {
   std::map<std::string, Pending> layers;
-  for (const auto& item : model.named_modules()) {
-    if (auto layer = std::dynamic_pointer_cast<nn::Linear>(item.value())) {
-      const int tensors = layer->bias.defined() ? 2 : 1;
-      layers[item.key() + "."] = {std::move(layer), tensors};
-    }
+  for (const auto& [name, layer] : model.products()) {
+    layers[name + "."] = {layer, layer->parameters().size()};
   }
   return layers;
 }
@@ -131,7 +128,7 @@ std::shared_ptr<CausalLm> load_causal_lm(const fs::path& folder, const LoadOptio
   const nn::InitContext context(
       {.device = options.device, .dtype = options.dtype.value_or(stored), .draw = false});
   auto model = std::make_shared<CausalLm>(config);
-  auto layers = linear_layers(*model);
+  auto layers = pending_layers(*model);
   std::map<fs::path, std::vector<nn::StateEntry>> by_shard;
   for (nn::StateEntry& entry : nn::state_of(*model)) {
     by_shard[listing.at(entry.name).shard].push_back(std::move(entry));
@@ -143,8 +140,8 @@ std::shared_ptr<CausalLm> load_causal_lm(const fs::path& folder, const LoadOptio
       entry.tensor.copy_(view_of(file.at(entry.name)));
       const auto layer = layers.find(entry.name.substr(0, entry.name.rfind('.') + 1));
       entry.tensor.reset();
-      if (layer != layers.end() && --layer->second.tensors == 0 && options.on_linear) {
-        options.on_linear(*layer->second.layer);
+      if (layer != layers.end() && --layer->second.tensors == 0 && options.on_layer) {
+        options.on_layer(*layer->second.layer);
       }
     }
   }

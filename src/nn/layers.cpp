@@ -68,11 +68,11 @@ Linear::Linear(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor Linear::forward(const torch::Tensor& x) {
-  const auto y = product(x);
+  const auto y = product(x, bias);
   return adapter == nullptr || adapter->merged ? y : y + adapter->forward(x, is_training());
 }
 
-torch::Tensor Linear::product(const torch::Tensor& x) const {
+torch::Tensor MatrixLayer::product(const torch::Tensor& x, const torch::Tensor& bias) const {
   if (weight_scale.defined()) {
     return linear_int8(x, weight, weight_scale, bias);
   }
@@ -84,7 +84,7 @@ torch::Tensor Linear::product(const torch::Tensor& x) const {
   return linear_float(x, fitting(weight, x), bias.defined() ? fitting(bias, x) : bias);
 }
 
-void Linear::quantize_int8() {
+void MatrixLayer::quantize_int8() {
   if (weight_scale.defined()) {
     return;
   }
@@ -108,8 +108,20 @@ Embedding::Embedding(std::int64_t rows, std::int64_t dim) {
 }
 
 torch::Tensor Embedding::forward(const torch::Tensor& indices) {
+  if (weight_scale.defined()) {
+    const auto flat = indices.flatten();
+    const auto rows =
+        dequantize_int8(weight.index_select(0, flat), weight_scale.index_select(0, flat));
+    auto sizes = indices.sizes().vec();
+    sizes.push_back(weight.size(1));
+    return rows.view(sizes);
+  }
   const auto rows = at::embedding(weight, indices);
   return rows.is_cpu() ? rows.to(torch::kFloat) : rows;
+}
+
+torch::Tensor Embedding::scores(const torch::Tensor& x) const {
+  return product(x, {});
 }
 
 LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {

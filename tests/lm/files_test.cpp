@@ -119,25 +119,29 @@ TEST_F(Files, TypesAreAsAsked) {
   EXPECT_EQ(type({.dtype = torch::kHalf}), torch::kHalf);
 }
 
-TEST_F(Files, EveryLinearLayerIsSeenOnceWithItsWeights) {
-  const auto model = tiny("qwen2");
-  shard(*model);
-  std::vector<torch::Tensor> weights;
-  load_causal_lm(folder, {.on_linear = [&](nn::Linear& layer) {
-                   weights.push_back(layer.weight.detach().clone());
-                   if (layer.bias.defined()) {
-                     EXPECT_NE(layer.bias.abs().max().item<float>(), 0);
-                   }
-                 }});
-  std::size_t found = 0;
-  for (const auto& [name, tensor] : tensors_of(*model)) {
-    if (tensor.dim() == 2 && name != "model.embed_tokens.weight") {
-      const auto same = [&tensor = tensor](const torch::Tensor& w) { return w.equal(tensor); };
-      EXPECT_EQ(std::ranges::count_if(weights, same), 1) << name;
-      ++found;
+TEST_F(Files, EveryLayerThatMultipliesIsSeenOnceWithItsWeights) {
+  for (const std::string family : {"qwen2", "gemma3_text"}) {
+    const auto model = tiny(family);
+    const bool tied = model->config().tie;
+    EXPECT_EQ(tied, family == "gemma3_text");
+    shard(*model);
+    std::vector<torch::Tensor> weights;
+    load_causal_lm(folder, {.on_layer = [&](nn::MatrixLayer& layer) {
+                     weights.push_back(layer.weight.detach().clone());
+                     for (const auto& parameter : layer.parameters()) {
+                       EXPECT_NE(parameter.abs().max().item<float>(), 0);
+                     }
+                   }});
+    std::size_t found = 0;
+    for (const auto& [name, tensor] : tensors_of(*model)) {
+      if (tensor.dim() == 2 && (tied || name != "model.embed_tokens.weight")) {
+        const auto same = [&tensor = tensor](const torch::Tensor& w) { return w.equal(tensor); };
+        EXPECT_EQ(std::ranges::count_if(weights, same), 1) << name;
+        ++found;
+      }
     }
+    EXPECT_EQ(weights.size(), found);
   }
-  EXPECT_EQ(weights.size(), found);
 }
 
 TEST_F(Files, EverythingThatDoesNotFitIsInOneError) {

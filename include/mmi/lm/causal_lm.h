@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "mmi/base/api.h"
@@ -59,6 +61,10 @@ class MMI_API CausalLm : public torch::nn::Module {
   /// 1, unless Gemma.
   double embedding_scale() const;
 
+  /// The layers that activations are multiplied with, and their names: the linear ones and, where
+  /// it is the output layer too, the embedding.
+  std::vector<std::pair<std::string, std::shared_ptr<nn::MatrixLayer>>> products() const;
+
   /// For so many columns; of activations' type, on the weights' device.
   nn::decoding::KvCache make_cache(std::int64_t batch, std::int64_t columns) const;
 
@@ -71,7 +77,7 @@ class MMI_API CausalLm : public torch::nn::Module {
   std::shared_ptr<nn::Embedding> embed_tokens_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<nn::RmsNorm> norm_;
-  std::shared_ptr<nn::Linear> lm_head_;  // no child when tied
+  std::shared_ptr<nn::Linear> lm_head_;  // null when tied
   std::unique_ptr<Tables> tables_;
 };
 

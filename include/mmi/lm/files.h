@@ -15,10 +15,9 @@ namespace mmi::lm {
 struct LoadOptions {
   std::optional<torch::ScalarType> dtype = torch::kFloat;  ///< of the weights; none: the file's
   torch::Device device = torch::kCPU;
-  /// Called with every linear layer as soon as its weights are there, so that what makes them
-  /// smaller can do so before the next layer takes memory. The output layer of a tied model is
-  /// none.
-  std::function<void(nn::Linear&)> on_linear = {};
+  /// Called with each of CausalLm::products as soon as its weights are there, so that what makes
+  /// them smaller can do so before the next layer takes memory.
+  std::function<void(nn::MatrixLayer&)> on_layer = {};
 };
 
 /// A model from a folder as transformers saves it: `config.json` and `model.safetensors`, or

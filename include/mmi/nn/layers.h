@@ -14,36 +14,43 @@ namespace mmi::nn {
 
 struct LoraAdapter;
 
-/// Keys weight (out,in) and, if wanted, bias (out). (...,in) -> (...,out). Weights are drawn from
-/// the uniform distribution over ±1 / sqrt(in); the bias begins with zeros. bfloat16 weights on a
-/// CPU are multiplied as nn/kernels/weight_only.h says, unless they are trained.
-class MMI_API Linear : public UnaryModule {
+/// A layer that is a matrix of weights (rows,columns) first of all.
+class MMI_API MatrixLayer : public UnaryModule {
  public:
-  Linear(std::int64_t in, std::int64_t out, bool bias = false);
-
-  torch::Tensor forward(const torch::Tensor& x) override;
-
   /// Keeps the weight as int8 and its scales from now on, both buffers: a quarter of float32's
   /// memory, no training. On a CPU or meta only; nothing happens if they are so already.
   void quantize_int8();
 
   torch::Tensor weight;
-  torch::Tensor bias;
-  torch::Tensor weight_scale;            ///< of int8 weights; undefined: there are none
-  std::shared_ptr<LoraAdapter> adapter;  ///< adds to what comes out (nn/lora.h); null: nothing
+  torch::Tensor weight_scale;  ///< of int8 weights; undefined: there are none
 
- private:
-  torch::Tensor product(const torch::Tensor& x) const;
+ protected:
+  /// x times the weight's transpose.
+  torch::Tensor product(const torch::Tensor& x, const torch::Tensor& bias) const;
+};
+
+/// Keys weight (out,in) and, if wanted, bias (out). (...,in) -> (...,out). Weights are drawn from
+/// the uniform distribution over ±1 / sqrt(in); the bias begins with zeros. bfloat16 weights on a
+/// CPU are multiplied as nn/kernels/weight_only.h says, unless they are trained.
+class MMI_API Linear : public MatrixLayer {
+ public:
+  Linear(std::int64_t in, std::int64_t out, bool bias = false);
+
+  torch::Tensor forward(const torch::Tensor& x) override;
+
+  torch::Tensor bias;
+  std::shared_ptr<LoraAdapter> adapter;  ///< adds to what comes out (nn/lora.h); null: nothing
 };
 
 /// Key weight (V,D), drawn from N(0,1). Indices (...) int64 -> (...,D).
-class MMI_API Embedding : public UnaryModule {
+class MMI_API Embedding : public MatrixLayer {
  public:
   Embedding(std::int64_t rows, std::int64_t dim);
 
   torch::Tensor forward(const torch::Tensor& indices) override;
 
-  torch::Tensor weight;
+  /// As an output layer: (...,D) -> (...,V).
+  torch::Tensor scores(const torch::Tensor& x) const;
 };
 
 /// Keys weight and bias (D), over the last axis.

@@ -186,7 +186,7 @@ class Generate : public Tool {
                        (config_.dtype == WeightType::kAuto && is_float32(folder));
     options.dtype = whole ? torch::kFloat : torch::kBFloat16;
     if (config_.dtype == WeightType::kInt8) {
-      options.on_linear = shrink;
+      options.on_layer = shrink;
     }
     auto model = mmi::lm::load_causal_lm(folder, options);
     tokenizer_ = text::load_tokenizer(folder);

@@ -28,7 +28,7 @@ void repeat(const torch::Tensor& weight, const torch::Tensor& block) {
 
 }  // namespace
 
-void shrink(nn::Linear& layer) {
+void shrink(nn::MatrixLayer& layer) {
   layer.quantize_int8();
 #ifdef __GLIBC__
   ::malloc_trim(0);
@@ -44,13 +44,14 @@ std::shared_ptr<mmi::lm::CausalLm> random_lm(
   const nn::InitContext context({.dtype = dtype, .draw = false});
   auto model = std::make_shared<mmi::lm::CausalLm>(mmi::lm::published(name));
   for (const auto& part : model->modules()) {
-    if (auto* layer = dynamic_cast<nn::Linear*>(part.get())) {
-      repeat(layer->weight, block);
-      if (int8) {
-        shrink(*layer);
-      }
-    } else if (auto* table = dynamic_cast<nn::Embedding*>(part.get())) {
+    if (auto* table = dynamic_cast<nn::Embedding*>(part.get())) {
       repeat(table->weight, block);
+    }
+  }
+  for (const auto& [key, layer] : model->products()) {
+    repeat(layer->weight, block);
+    if (int8) {
+      shrink(*layer);
     }
   }
   model->eval();

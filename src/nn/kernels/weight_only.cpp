@@ -17,7 +17,7 @@ namespace mmi::nn {
 namespace {
 
 constexpr std::int64_t kPanelBytes = std::int64_t{2} << 20;   // unpacked; about a processor's cache
-constexpr std::int64_t kThreadBytes = std::int64_t{8} << 20;  // of weights, worth starting a thread
+constexpr std::int64_t kThreadBytes = std::int64_t{1} << 20;  // of weights, worth starting a thread
 constexpr std::int64_t kSliceBytes = std::int64_t{1} << 18;   // of weights, what a thread takes
 
 struct Float {
