@@ -20,6 +20,8 @@ struct Vectors<4> {
   using Float = float __attribute__((vector_size(16)));
   using Bits = std::uint32_t __attribute__((vector_size(16)));
   using Half = std::uint16_t __attribute__((vector_size(8)));
+  using Int = std::int32_t __attribute__((vector_size(16)));
+  using Short = std::int16_t __attribute__((vector_size(8)));
   using Byte = std::int8_t __attribute__((vector_size(4)));
 };
 
@@ -28,6 +30,8 @@ struct Vectors<8> {
   using Float = float __attribute__((vector_size(32)));
   using Bits = std::uint32_t __attribute__((vector_size(32)));
   using Half = std::uint16_t __attribute__((vector_size(16)));
+  using Int = std::int32_t __attribute__((vector_size(32)));
+  using Short = std::int16_t __attribute__((vector_size(16)));
   using Byte = std::int8_t __attribute__((vector_size(8)));
 };
 
@@ -36,6 +40,8 @@ struct Vectors<16> {
   using Float = float __attribute__((vector_size(64)));
   using Bits = std::uint32_t __attribute__((vector_size(64)));
   using Half = std::uint16_t __attribute__((vector_size(32)));
+  using Int = std::int32_t __attribute__((vector_size(64)));
+  using Short = std::int16_t __attribute__((vector_size(32)));
   using Byte = std::int8_t __attribute__((vector_size(16)));
 };
 
@@ -44,6 +50,8 @@ struct Lanes : Vectors<N> {
   using typename Vectors<N>::Float;
   using typename Vectors<N>::Bits;
   using typename Vectors<N>::Half;
+  using typename Vectors<N>::Int;
+  using typename Vectors<N>::Short;
   using typename Vectors<N>::Byte;
 
   MMI_INLINE static void load(const float* from, Float& to) {
@@ -61,7 +69,9 @@ struct Lanes : Vectors<N> {
   MMI_INLINE static void load(const std::int8_t* from, Float& to) {
     Byte byte;
     std::memcpy(&byte, from, sizeof(byte));
-    to = __builtin_convertvector(byte, Float);
+    // In steps, since GCC 12 takes apart what is converted at once.
+    const Int wide = __builtin_convertvector(__builtin_convertvector(byte, Short), Int);
+    to = __builtin_convertvector(wide, Float);
   }
 
   MMI_INLINE static void store(const Float& from, float* to) {
