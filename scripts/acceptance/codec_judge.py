@@ -82,7 +82,9 @@ def open_codec(place: str) -> mmi.codecs.Codec:
         return mmi.codecs.load(place)
     launcher = os.environ.get("MMI", str(Path(sys.executable).parent / "mmi"))
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([launcher, "codec", "publish", place, "--out", folder], check=True)
+        found = subprocess.run([launcher, "codec", "publish", place, "--out", folder], check=False)
+        if found.returncode != 0:
+            sys.exit(found.returncode)  # which has said why
         return mmi.codecs.load(folder)
 
 
