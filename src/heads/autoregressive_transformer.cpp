@@ -6,6 +6,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/nn/kernels/weight_only.h"
+#include "mmi/tensor/huge_pages.h"
 #include "transformer_parts.h"
 
 namespace mmi::heads {
@@ -25,7 +26,8 @@ struct AutoregressiveTransformer::Layer : torch::nn::Module {
       : heads(c.heads), dropout(c.dropout) {
     auto attention = std::make_shared<torch::nn::Module>("Attention");
     in_proj = attention->register_parameter(
-        "in_proj_weight", torch::empty({3 * c.dim, c.dim}, nn::InitContext::tensors()));
+        "in_proj_weight",
+        in_huge_pages(torch::empty({3 * c.dim, c.dim}, nn::InitContext::tensors())));
     out_proj =
         attention->register_module("out_proj", std::make_shared<Linear>(c.dim, c.dim, false));
     register_module("self_attn", attention);

@@ -9,6 +9,7 @@
 #include "mmi/nn/init_context.h"
 #include "mmi/nn/kernels/weight_only.h"
 #include "mmi/nn/lora.h"
+#include "mmi/tensor/huge_pages.h"
 
 namespace mmi::nn {
 namespace {
@@ -56,7 +57,7 @@ torch::Tensor rms_rows(
 
 Linear::Linear(std::int64_t in, std::int64_t out, bool with_bias) {
   const auto options = InitContext::tensors();
-  weight = register_parameter("weight", torch::empty({out, in}, options));
+  weight = register_parameter("weight", in_huge_pages(torch::empty({out, in}, options)));
   if (InitContext::current().draw) {
     const torch::NoGradGuard no_grad;
     const double bound = 1 / std::sqrt(static_cast<double>(in));
@@ -100,7 +101,8 @@ void MatrixLayer::quantize_int8() {
 }
 
 Embedding::Embedding(std::int64_t rows, std::int64_t dim) {
-  weight = register_parameter("weight", torch::empty({rows, dim}, InitContext::tensors()));
+  weight = register_parameter(
+      "weight", in_huge_pages(torch::empty({rows, dim}, InitContext::tensors())));
   if (InitContext::current().draw) {
     const torch::NoGradGuard no_grad;
     weight.normal_();

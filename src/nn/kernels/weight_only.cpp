@@ -10,6 +10,7 @@
 
 #include "mmi/base/errors.h"
 #include "mmi/base/parallel.h"
+#include "mmi/tensor/huge_pages.h"
 #include "mmi/tensor/parallel.h"
 #include "nn/kernels/thin_product.h"
 
@@ -280,7 +281,8 @@ Int8Weight quantize_int8(const torch::Tensor& weight) {
   const std::int64_t in = weight.size(1);
   const std::int64_t groups = ceil_div(in, kInt8Group);
   Int8Weight result{
-      torch::empty({out, in}, weight.options().dtype(torch::kChar).requires_grad(false)),
+      in_huge_pages(
+          torch::empty({out, in}, weight.options().dtype(torch::kChar).requires_grad(false))),
       torch::empty({out, groups}, weight.options().dtype(torch::kFloat).requires_grad(false))};
   if (weight.is_meta()) {
     return result;
