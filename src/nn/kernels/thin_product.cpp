@@ -120,6 +120,26 @@ MMI_INLINE void ahead(const void* weights, std::int64_t bytes) {
   }
 }
 
+/// sums += x[:, k:k + N * U] * weight[r][k:k + N * U].
+template <int N, int U, int R, int M, class Value>
+MMI_INLINE void add(
+    const float* const* x, const Value* const* weight, std::int64_t k, Sums<N, U, R, M>& sums) {
+  using Float = typename Lanes<N>::Float;
+  for (int u = 0; u < U; ++u) {
+    Float w[R];
+    for (int r = 0; r < R; ++r) {
+      Lanes<N>::load(weight[r] + k + u * N, w[r]);
+    }
+    for (int m = 0; m < M; ++m) {
+      Float a;
+      Lanes<N>::load(x[m] + k + u * N, a);
+      for (int r = 0; r < R; ++r) {
+        sums.at[r][m][u] += a * w[r];
+      }
+    }
+  }
+}
+
 /// sums += x[:, from:to] * weight[r][from:to].
 template <int N, int U, int R, int M, class Value>
 MMI_INLINE void multiply(
@@ -129,29 +149,12 @@ MMI_INLINE void multiply(
     std::int64_t to,
     Sums<N, U, R, M>& sums) {
   constexpr int kStep = N * U;
-  using Float = typename Lanes<N>::Float;
-  const auto add = [&](const Value* const* w_rows, const float* const* x_rows, std::int64_t k)
-                       MMI_INLINED {
-                         for (int u = 0; u < U; ++u) {
-                           Float w[R];
-                           for (int r = 0; r < R; ++r) {
-                             Lanes<N>::load(w_rows[r] + k + u * N, w[r]);
-                           }
-                           for (int m = 0; m < M; ++m) {
-                             Float a;
-                             Lanes<N>::load(x_rows[m] + k + u * N, a);
-                             for (int r = 0; r < R; ++r) {
-                               sums.at[r][m][u] += a * w[r];
-                             }
-                           }
-                         }
-                       };
   std::int64_t k = from;
   for (; k + kStep <= to; k += kStep) {
     if constexpr (R == 1 && M > 2) {
       ahead(weight[0] + k, kStep * static_cast<std::int64_t>(sizeof(Value)));
     }
-    add(weight, x, k);
+    add(x, weight, k, sums);
   }
   if (k == to) {
     return;
@@ -169,7 +172,7 @@ MMI_INLINE void multiply(
     std::copy(x[m] + k, x[m] + to, tail_x[m]);
     tail_x_rows[m] = tail_x[m];
   }
-  add(tail_rows, tail_x_rows, 0);
+  add(tail_x_rows, tail_rows, 0, sums);
 }
 
 /// Rows of the weight from n on with M rows of x, sums over lanes yet to come.
