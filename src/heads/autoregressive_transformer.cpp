@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "mmi/base/errors.h"
+#include "mmi/nn/kernels/decode_step.h"
 #include "mmi/nn/kernels/weight_only.h"
 #include "mmi/tensor/huge_pages.h"
 #include "transformer_parts.h"
@@ -49,21 +50,43 @@ struct AutoregressiveTransformer::Layer : torch::nn::Module {
       bool causal,
       KvCache* cache,
       std::int64_t index) {
-    const auto split = [&](const torch::Tensor& t) {
-      return t.view({t.size(0), t.size(1), heads, -1}).transpose(1, 2);
-    };
     const auto parts = nn::linear_float(norm1->forward(x), in_proj).chunk(3, -1);
-    auto keys = split(parts[1]);
-    auto values = split(parts[2]);
+    const auto split = [&](const torch::Tensor& t) {
+      return t.view({t.size(0), t.size(1), heads, -1});
+    };
+    auto keys = split(parts[1]).transpose(1, 2);
+    auto values = split(parts[2]).transpose(1, 2);
     if (cache != nullptr) {
       std::tie(keys, values) = cache->append(index, keys, values);
     }
+    x = x + out_proj->forward(attend(split(parts[0]), keys, values, mask, causal, cache));
+    const auto hidden = linear1->forward(norm2->forward(x));
+    const auto active = is_step(hidden, cache) ? nn::gelu(hidden) : at::gelu(hidden);
+    return x + linear2->forward(at::dropout(active, dropout, is_training()));
+  }
+
+  /// Whether (B,n,..) is one position of a generation on a processor.
+  static bool is_step(const torch::Tensor& x, const KvCache* cache) {
+    return cache != nullptr && x.size(1) == 1 && x.is_cpu() && x.scalar_type() == torch::kFloat &&
+           !at::GradMode::is_enabled();
+  }
+
+  /// Queries (B,n,H,D), keys and values (B,H,S,D) -> (B,n,H D).
+  torch::Tensor attend(
+      const torch::Tensor& queries,
+      const torch::Tensor& keys,
+      const torch::Tensor& values,
+      const std::optional<torch::Tensor>& mask,
+      bool causal,
+      const KvCache* cache) const {
+    if (is_step(queries, cache)) {
+      const double scale = 1 / std::sqrt(static_cast<double>(queries.size(3)));
+      return nn::attend_one(queries.contiguous(), keys, values, cache->real(), {.scale = scale});
+    }
     const double p = is_training() ? dropout : 0;
-    const auto mixed =
-        at::scaled_dot_product_attention(split(parts[0]), keys, values, mask, p, causal);
-    x = x + out_proj->forward(mixed.transpose(1, 2).flatten(2));
-    const auto hidden = at::gelu(linear1->forward(norm2->forward(x)));
-    return x + linear2->forward(at::dropout(hidden, dropout, is_training()));
+    return at::scaled_dot_product_attention(queries.transpose(1, 2), keys, values, mask, p, causal)
+        .transpose(1, 2)
+        .flatten(2);
   }
 };
 
@@ -142,7 +165,8 @@ torch::Tensor AutoregressiveTransformer::run(
     const TokenCondition& condition,
     const torch::Tensor& columns,
     const torch::Tensor& drop,
-    KvCache* cache) {
+    KvCache* cache,
+    const torch::Tensor& places) {
   const auto type = emb.front()->weight.scalar_type();
   const std::int64_t n = columns.size(2);
   torch::Tensor x = at::embedding(emb.front()->weight, columns.select(1, 0));
@@ -167,7 +191,9 @@ torch::Tensor AutoregressiveTransformer::run(
   }
   const KvCache& seen = cache != nullptr ? *cache : *rules;
   const std::int64_t width = x.size(1);
-  x = x + sincos_positions(seen.positions(width), config_.dim).to(type);
+  const auto at = seen.positions(width);
+  x = x +
+      (places.defined() ? at::embedding(places, at) : sincos_positions(at, config_.dim)).to(type);
   x = at::dropout(x, config_.dropout, is_training());
   const bool plain = first && !(condition.mask.defined() && !condition.mask.all().item<bool>());
   std::optional<torch::Tensor> mask;
@@ -284,8 +310,9 @@ TokenGeneration AutoregressiveTransformer::generate(
   const CodebookPattern pattern(config_.decoding.pattern, codebooks_);
   auto cache =
       make_cache((guided ? 2 : 1) * batch, condition.features.size(1), pattern.steps(frames));
+  const auto places = sincos_positions(torch::arange(cache.capacity(), options), config_.dim);
   const auto network = [&](const torch::Tensor& columns) {
-    const auto hidden = run(scene, columns, drop, &cache);
+    const auto hidden = run(scene, columns, drop, &cache, places);
     return read(hidden.narrow(1, columns.size(2) - 1, 1)).squeeze(2);
   };
   const auto result = nn::decoding::decode_autoregressive(network, request, config_.decoding);

@@ -6,10 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "lm/kernels.h"
 #include "lm/rope.h"
 #include "mmi/base/errors.h"
 #include "mmi/nn/init_context.h"
+#include "mmi/nn/kernels/decode_step.h"
 
 namespace mmi::lm {
 
@@ -30,11 +30,37 @@ std::shared_ptr<Linear> linear(
   return owner.register_module(name, std::make_shared<Linear>(in, out, bias));
 }
 
+/// Turns x (B,n,H,D) in place; rows of cosines and sines (B or 1,n,D / 2).
+void rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
+  MMI_ASSERT(x.is_contiguous() && x.dim() == 4 && cos.stride(2) == 1 && sin.stride(2) == 1);
+  const std::int64_t n = x.size(1);
+  const std::int64_t heads = x.size(2);
+  const std::int64_t half = x.size(3) / 2;
+  auto* const data = x.mutable_data_ptr<float>();
+  const auto* const c = cos.const_data_ptr<float>();
+  const auto* const s = sin.const_data_ptr<float>();
+  const std::int64_t per_sample = cos.size(0) == 1 ? 0 : cos.stride(0);
+  const std::int64_t per_row = cos.stride(1);
+  for (std::int64_t row = 0; row < x.size(0) * n; ++row) {
+    const std::int64_t at = row / n * per_sample + row % n * per_row;
+    for (std::int64_t h = 0; h < heads; ++h) {
+      float* const first = data + (row * heads + h) * 2 * half;
+      float* const second = first + half;
+      for (std::int64_t i = 0; i < half; ++i) {
+        const float a = first[i];
+        const float b = second[i];
+        first[i] = a * c[at + i] - b * s[at + i];
+        second[i] = b * c[at + i] + a * s[at + i];
+      }
+    }
+  }
+}
+
 /// (B,n,H,D) with halves rotated; in place where nothing remembers x.
 torch::Tensor rotated(const torch::Tensor& x, const RopeTable::Rows& rows) {
   if (x.is_cpu() && x.scalar_type() == torch::kFloat && !at::GradMode::is_enabled()) {
     const auto own = x.contiguous();
-    kernels::rotate(own, rows.cos, rows.sin);
+    rotate(own, rows.cos, rows.sin);
     return own;
   }
   const auto cos = rows.cos.to(x.scalar_type()).unsqueeze(2);
@@ -149,7 +175,7 @@ struct CausalLm::Block : torch::nn::Module {
     const double scale =
         1 / std::sqrt(c.query_scale > 0 ? c.query_scale : static_cast<double>(c.head_dim));
     if (scene.one) {
-      return o_proj->forward(kernels::attend_one(
+      return o_proj->forward(nn::attend_one(
           q,
           keys,
           values,

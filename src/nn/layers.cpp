@@ -1,5 +1,6 @@
 #include "mmi/nn/layers.h"
 
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -19,35 +20,64 @@ torch::Tensor fitting(const torch::Tensor& weight, const torch::Tensor& x) {
   return weight.scalar_type() == torch::kFloat ? weight : weight.to(x.scalar_type());
 }
 
+/// Sums side by side, which vectors can hold.
+constexpr std::int64_t kLanes = 16;
+
+/// sum of value(x[i]) over i < dim
+template <class Value>
+double lane_sum(const float* x, std::int64_t dim, const Value& value) {
+  float sums[kLanes] = {};
+  std::int64_t i = 0;
+  for (; i + kLanes <= dim; i += kLanes) {
+    for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += value(x[i + lane]);
+    }
+  }
+  double sum = 0;
+  for (const float part : sums) {
+    sum += part;
+  }
+  for (; i < dim; ++i) {
+    sum += value(x[i]);
+  }
+  return sum;
+}
+
 /// RmsNorm in one pass, where no gradient is needed.
 torch::Tensor rms_rows(
     const torch::Tensor& x, const torch::Tensor& weight, double eps, float offset) {
   const std::int64_t dim = x.size(-1);
   torch::Tensor y = torch::empty_like(x);
-  const auto* const from = x.const_data_ptr<float>();
   const auto* const w = weight.const_data_ptr<float>();
-  auto* const to = y.mutable_data_ptr<float>();
-  constexpr std::int64_t kLanes = 16;  // sums side by side, which vectors can hold
   for (std::int64_t row = 0; row < x.numel() / dim; ++row) {
-    const float* const in = from + row * dim;
-    float* const out = to + row * dim;
-    float sums[kLanes] = {};
-    std::int64_t i = 0;
-    for (; i + kLanes <= dim; i += kLanes) {
-      for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-        sums[lane] += in[i + lane] * in[i + lane];
-      }
-    }
-    double sum = 0;
-    for (const float part : sums) {
-      sum += part;
-    }
-    for (; i < dim; ++i) {
-      sum += static_cast<double>(in[i]) * in[i];
-    }
+    const float* const in = x.const_data_ptr<float>() + row * dim;
+    float* const out = y.mutable_data_ptr<float>() + row * dim;
+    const double sum = lane_sum(in, dim, [](float v) { return v * v; });
     const auto scale = static_cast<float>(1 / std::sqrt(sum / static_cast<double>(dim) + eps));
-    for (i = 0; i < dim; ++i) {
+    for (std::int64_t i = 0; i < dim; ++i) {
       out[i] = in[i] * scale * (w[i] + offset);
+    }
+  }
+  return y;
+}
+
+/// LayerNorm of few rows, where no gradient is needed. torch wakes a thread for each row, which
+/// then waits for more work on a core that the products of a step need.
+torch::Tensor layer_norm_rows(
+    const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias, double eps) {
+  const std::int64_t dim = x.size(-1);
+  const auto size = static_cast<double>(dim);
+  torch::Tensor y = torch::empty_like(x);
+  const auto* const w = weight.const_data_ptr<float>();
+  const auto* const b = bias.const_data_ptr<float>();
+  for (std::int64_t row = 0; row < x.numel() / dim; ++row) {
+    const float* const in = x.const_data_ptr<float>() + row * dim;
+    float* const out = y.mutable_data_ptr<float>() + row * dim;
+    const auto mean = static_cast<float>(lane_sum(in, dim, [](float v) { return v; }) / size);
+    const double sum = lane_sum(in, dim, [mean](float v) { return (v - mean) * (v - mean); });
+    const auto scale = static_cast<float>(1 / std::sqrt(sum / size + eps));
+    for (std::int64_t i = 0; i < dim; ++i) {
+      out[i] = (in[i] - mean) * scale * w[i] + b[i];
     }
   }
   return y;
@@ -132,6 +162,15 @@ LayerNorm::LayerNorm(std::int64_t dim, double eps) : eps_(eps) {
 }
 
 torch::Tensor LayerNorm::forward(const torch::Tensor& x) {
+  const auto plain = [](const torch::Tensor& t) {
+    return t.is_cpu() && t.scalar_type() == torch::kFloat;
+  };
+  const std::int64_t dim = weight.size(0);
+  if (!at::GradMode::is_enabled() && plain(x) && plain(weight) && x.dim() >= 1 &&
+      x.size(-1) == dim && x.numel() <= kFewRows * dim &&
+      !at::autocast::is_autocast_enabled(at::kCPU)) {
+    return layer_norm_rows(x.contiguous(), weight, bias, eps_);
+  }
   return at::layer_norm(x, weight.sizes(), fitting(weight, x), fitting(bias, x), eps_);
 }
 

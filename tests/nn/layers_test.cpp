@@ -86,6 +86,18 @@ TEST(RmsNorm, WithoutGradientsTheResultIsTheSame) {
   }
 }
 
+TEST(LayerNorm, FewRowsWithoutGradientsAreTheSame) {
+  torch::manual_seed(1);
+  LayerNorm norm(100);
+  const auto x = 5 + 3 * torch::randn({2, 3, 100});
+  const auto expected = norm.forward(x).detach();
+  const torch::NoGradGuard no_grad;
+  EXPECT_LT((norm.forward(x) - expected).abs().max().item<float>(), 2e-6);
+  EXPECT_TRUE(norm.forward(x.narrow(1, 1, 1)).equal(norm.forward(x).narrow(1, 1, 1)));
+  EXPECT_TRUE(norm.forward(x.transpose(0, 1)).equal(norm.forward(x).transpose(0, 1)));
+  EXPECT_TRUE(norm.forward(torch::full({1, 100}, NAN)).isnan().all().item<bool>());
+}
+
 TEST(RmsNorm, GradientReachesItsWeight) {
   RmsNorm norm(8);
   norm.forward(torch::randn({2, 8})).sum().backward();

@@ -82,12 +82,14 @@ class MMI_API AutoregressiveTransformer : public TokenHead {
  private:
   struct Layer;
 
-  /// Hidden states (B,n,D) of the columns, with or without a cache.
+  /// Hidden states (B,n,D) of the columns, with or without a cache; `places` (S,D) are the encoded
+  /// positions that a cache can hold, or undefined.
   torch::Tensor run(
       const TokenCondition& condition,
       const torch::Tensor& columns,
       const torch::Tensor& drop,
-      nn::decoding::KvCache* cache);
+      nn::decoding::KvCache* cache,
+      const torch::Tensor& places = {});
   torch::Tensor read(const torch::Tensor& hidden) const;
 
   AutoregressiveTransformerConfig config_;

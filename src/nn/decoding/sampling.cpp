@@ -2,11 +2,14 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/rng.h"
+#include "mmi/tensor/parallel.h"
 
 namespace mmi::nn::decoding {
 namespace {
@@ -22,47 +25,74 @@ void check_rows(const torch::Tensor& logits) {
       c10::toString(logits.scalar_type()));
 }
 
-/// Index of the first cumulated probability above u times the sum; p has none but finite values.
-std::int64_t invert(const float* p, std::int64_t entries, double u) {
+/// A row of logits on the processor: the largest, exp(logit - largest) of each, and their sum,
+/// which is not finite when a logit is NaN or none is finite.
+struct Row {
+  std::int64_t argmax = 0;
+  float top = -std::numeric_limits<float>::infinity();
+  std::vector<float> p;
   double total = 0;
-  for (std::int64_t i = 0; i < entries; ++i) {
-    total += p[i];
-  }
-  const double target = u * total;
-  double sum = 0;
-  std::int64_t last = 0;
-  for (std::int64_t i = 0; i < entries; ++i) {
-    sum += p[i];
-    if (p[i] > 0) {
-      last = i;
-      if (sum > target) {
-        return i;
+
+  Row(const float* logits, std::int64_t entries) : p(static_cast<std::size_t>(entries)) {
+    for (std::int64_t i = 0; i < entries; ++i) {
+      if (logits[i] > top) {
+        top = logits[i];
+        argmax = i;
       }
     }
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      p[i] = std::exp(logits[i] - top);
+      total += p[i];
+    }
   }
-  return last;  // the rounding of the sum at u near 1
+
+  /// First index whose cumulated probability is above u.
+  std::int64_t invert(double u) const {
+    double sum = 0;
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      sum += p[i];
+      if (p[i] > 0) {
+        last = i;
+        if (sum > u * total) {
+          break;
+        }
+      }
+    }
+    return static_cast<std::int64_t>(last);  // by rounding, the sum may stay below at u near 1
+  }
+};
+
+/// choose(row, r) for each row r of logits (R,V) float32 on the processor. Loops of ours: torch's
+/// would wake threads that wait for more on a core that the products of the next step need.
+template <class Choose>
+Draw each_row(const torch::Tensor& logits, const Choose& choose) {
+  const std::int64_t rows = logits.size(0);
+  const std::int64_t entries = logits.size(1);
+  Draw draw{torch::empty({rows}, torch::kLong), torch::empty({rows})};
+  const auto* const values = logits.const_data_ptr<float>();
+  auto* const tokens = draw.tokens.mutable_data_ptr<std::int64_t>();
+  auto* const log_probability = draw.log_probability.mutable_data_ptr<float>();
+  const std::int64_t part = std::max<std::int64_t>(1, 65536 / entries);
+  parallel_items((rows + part - 1) / part, [&](std::int64_t i) {
+    for (std::int64_t r = i * part; r < std::min(rows, (i + 1) * part); ++r) {
+      const Row row(values + r * entries, entries);
+      tokens[r] = choose(row, r);
+      const float chosen = values[r * entries + tokens[r]];
+      log_probability[r] = static_cast<float>(chosen - row.top - std::log(row.total));
+    }
+  });
+  return draw;
 }
 
 torch::Tensor invert_rows(const torch::Tensor& probabilities, std::span<const double> uniforms) {
-  const std::int64_t rows = probabilities.size(0);
-  const std::int64_t entries = probabilities.size(1);
-  if (!probabilities.is_cpu()) {
-    const auto where = torch::TensorOptions().dtype(torch::kDouble);
-    const auto u = torch::tensor(at::ArrayRef<double>(uniforms.data(), uniforms.size()), where)
-                       .to(probabilities.device())
-                       .unsqueeze(1);
-    const auto sums = probabilities.to(torch::kDouble).cumsum(1);
-    const auto first = sums.le(u * sums.narrow(1, entries - 1, 1)).sum(1);
-    const auto last = sums.lt(sums.narrow(1, entries - 1, 1)).sum(1);
-    return torch::minimum(first, last);
-  }
-  torch::Tensor tokens = torch::empty({rows}, torch::kLong);
-  const float* p = probabilities.const_data_ptr<float>();
-  auto* out = tokens.mutable_data_ptr<std::int64_t>();
-  for (std::int64_t r = 0; r < rows; ++r) {
-    out[r] = invert(p + r * entries, entries, uniforms[static_cast<std::size_t>(r)]);
-  }
-  return tokens;
+  const auto where = torch::TensorOptions().dtype(torch::kDouble);
+  const auto u = torch::tensor(at::ArrayRef<double>(uniforms.data(), uniforms.size()), where)
+                     .to(probabilities.device())
+                     .unsqueeze(1);
+  const auto sums = probabilities.to(torch::kDouble).cumsum(1);
+  const auto sum = sums.narrow(1, probabilities.size(1) - 1, 1);
+  return torch::minimum(sums.le(u * sum).sum(1), sums.lt(sum).sum(1));
 }
 
 torch::Tensor log_probability_of(const torch::Tensor& logits, const torch::Tensor& tokens) {
@@ -215,8 +245,14 @@ Draw draw_tokens(const torch::Tensor& logits, std::span<const double> uniforms) 
       uniforms.size());
   const auto wide = logits.to(torch::kFloat).contiguous();
   Draw draw;
-  draw.tokens = invert_rows(wide.softmax(1), uniforms);
-  draw.log_probability = log_probability_of(wide, draw.tokens);
+  if (wide.is_cpu()) {
+    draw = each_row(wide, [&](const Row& row, std::int64_t r) {
+      return row.invert(uniforms[static_cast<std::size_t>(r)]);
+    });
+  } else {
+    draw.tokens = invert_rows(wide.softmax(1), uniforms);
+    draw.log_probability = log_probability_of(wide, draw.tokens);
+  }
   MMI_CHECK(
       NumericError,
       draw.log_probability.isfinite().all().item<bool>(),
@@ -226,10 +262,14 @@ Draw draw_tokens(const torch::Tensor& logits, std::span<const double> uniforms) 
 
 Draw greedy_tokens(const torch::Tensor& logits) {
   check_rows(logits);
-  const auto wide = logits.to(torch::kFloat);
+  const auto wide = logits.to(torch::kFloat).contiguous();
   Draw draw;
-  draw.tokens = wide.argmax(1);
-  draw.log_probability = log_probability_of(wide, draw.tokens);
+  if (wide.is_cpu()) {
+    draw = each_row(wide, [](const Row& row, std::int64_t) { return row.argmax; });
+  } else {
+    draw.tokens = wide.argmax(1);
+    draw.log_probability = log_probability_of(wide, draw.tokens);
+  }
   MMI_CHECK(
       NumericError,
       draw.log_probability.isfinite().all().item<bool>(),

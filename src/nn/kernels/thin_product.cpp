@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 #define MMI_INLINE __attribute__((always_inline)) inline
 #define MMI_INLINED __attribute__((always_inline))  // of a lambda
@@ -90,9 +91,8 @@ struct Lanes : Vectors<N> {
   }
 };
 
-// Vectors of sums for each of R rows of the weight and M of x: U times N of them, so many that no
-// multiplication waits for the one before. Each result adds in the same order, however many rows of
-// x are computed beside it.
+// Vectors of sums for each of R rows of the weight and M of x: U of N lanes. Each result adds in
+// the same order, however many rows of x are computed beside it.
 template <int N, int U, int R, int M>
 struct Sums {
   using Float = typename Lanes<N>::Float;
@@ -211,9 +211,7 @@ MMI_INLINE void row_product(
       result[r][m] = typename Lanes<N>::Float{};
     }
   }
-  for (std::int64_t g = 0; g < groups; ++g) {
-    Sums<N, U, R, M> sums;
-    multiply(x, rows, g * kInt8Group, std::min((g + 1) * kInt8Group, in), sums);
+  const auto add_group = [&](std::int64_t g, Sums<N, U, R, M>& sums) MMI_INLINED {
     for (int r = 0; r < R; ++r) {
       const float scale = weight.scales[(n + r) * groups + g];
       for (int m = 0; m < M; ++m) {
@@ -222,6 +220,23 @@ MMI_INLINE void row_product(
         result[r][m] += total * scale;
       }
     }
+  };
+  const std::int64_t whole = in / kInt8Group;
+  for (std::int64_t g = 0; g < whole; ++g) {
+    Sums<N, U, R, M> sums;
+    if constexpr (R == 1 && M > 2) {
+      ahead(rows[0] + g * kInt8Group, kInt8Group);
+    }
+#pragma GCC unroll 16
+    for (std::int64_t k = 0; k < kInt8Group; k += N * U) {
+      add(x, rows, g * kInt8Group + k, sums);
+    }
+    add_group(g, sums);
+  }
+  if (whole < groups) {
+    Sums<N, U, R, M> sums;
+    multiply(x, rows, whole * kInt8Group, in, sums);
+    add_group(whole, sums);
   }
 }
 
@@ -248,35 +263,29 @@ MMI_INLINE void block(
   }
 }
 
-// What the registers of an instruction set hold: vectors of `lanes`, of `long_lanes` for long rows,
-// and `sums` of these beside what is multiplied.
+// Vectors of an instruction set, and so many `sums` of them as registers hold beside what is
+// multiplied.
 struct Plain {
   static constexpr int lanes = 4;
-  static constexpr int long_lanes = 4;
   static constexpr int sums = 8;
 };
 
 struct Avx2 {
   static constexpr int lanes = 8;
-  static constexpr int long_lanes = 8;
   static constexpr int sums = 8;
 };
 
-// With twice the lanes short int8 rows came from memory at two thirds of the pace.
 struct Avx512 {
-  static constexpr int lanes = 8;
-  static constexpr int long_lanes = 16;
-  static constexpr int sums = 16;
+  static constexpr int lanes = 16;
+  static constexpr int sums = 24;
 };
 
-/// work<M>(m) for x's rows, as many at a time as have registers.
-template <int Most, class Work>
+/// work<M>(m) for x's rows.
+template <class Work>
 MMI_INLINE void over_rows(std::int64_t count, const Work& work) {
   std::int64_t m = 0;
-  if constexpr (Most >= 4) {
-    for (; m + 4 <= count; m += 4) {
-      work.template operator()<4>(m);
-    }
+  for (; m + 4 <= count; m += 4) {
+    work.template operator()<4>(m);
   }
   for (; m + 2 <= count; m += 2) {
     work.template operator()<2>(m);
@@ -287,11 +296,18 @@ MMI_INLINE void over_rows(std::int64_t count, const Work& work) {
 }
 
 // Weights come from memory once, and from the cache for further rows of x. They are fastest read
-// from end to end, a row at a time; but two long rows of x leave the fastest cache before the next
-// row of weights needs them, so that several of those share them: measured, two rows of 4,096
-// floats are 1.9 times as fast so, and of 1,024 0.7 times.
-constexpr std::int64_t kLongRow = 3072;
-constexpr int kUnroll = 4;  // of a short row: as many sums as a multiplication takes steps
+// from end to end, a row at a time; but x, when it is long, leaves the fastest cache before the
+// next row of weights needs it, so that several of those share it: measured with two rows of
+// 4,864, 1.1 (floats) to 3 times (int8) as fast so, and with one of 1,024 0.7 times (bf16).
+constexpr std::int64_t kNear = 5120;  // floats of x
+
+// A row's products are summed in so many vectors: two, so that no
+// multiplication waits for the one before, but one for the short groups of int8. For all counts of
+// x's rows alike, since a row's result must not depend on those beside it.
+template <class Weight>
+constexpr int kVectors = 2;
+template <>
+constexpr int kVectors<Int8Rows> = 1;
 
 template <class Set, class Weight>
 MMI_INLINE void product(
@@ -302,27 +318,25 @@ MMI_INLINE void product(
     std::int64_t to,
     float* y,
     std::int64_t out) {
-  constexpr int kMost = Set::sums / kUnroll;
+  constexpr bool kFloat = std::is_same_v<Weight, FloatRows>;
+  constexpr int kDeep = kVectors<Weight>;
   std::int64_t n = from;
-  if (in < kLongRow) {
-    for (; n < to; ++n) {
-      over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
-        block<Set::lanes, kUnroll, 1, M>(x, weight, in, n, m, y, out);
+  if (x.count * in > kNear) {
+    for (; n + kBlockRows <= to; n += kBlockRows) {
+      over_rows(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
+        // More rows than these are read no faster; pairs of floats: 0.9 times with six.
+        constexpr int kMost = kFloat && M == 2 ? 4 : 8;
+        constexpr int kTogether = std::min(kMost, Set::sums / kDeep / M);
+        static_assert(kBlockRows % kTogether == 0);
+        for (int r = 0; r < kBlockRows; r += kTogether) {
+          block<Set::lanes, kDeep, kTogether, M>(x, weight, in, n + r, m, y, out);
+        }
       });
     }
-    return;
-  }
-  for (; n + Set::sums <= to; n += Set::sums) {
-    over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
-      constexpr int kTogether = Set::sums / M;
-      for (int r = 0; r < Set::sums; r += kTogether) {
-        block<Set::long_lanes, 1, kTogether, M>(x, weight, in, n + r, m, y, out);
-      }
-    });
   }
   for (; n < to; ++n) {
-    over_rows<kMost>(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
-      block<Set::long_lanes, 1, 1, M>(x, weight, in, n, m, y, out);
+    over_rows(x.count, [&]<int M>(std::int64_t m) MMI_INLINED {
+      block<Set::lanes, kDeep, 1, M>(x, weight, in, n, m, y, out);
     });
   }
 }

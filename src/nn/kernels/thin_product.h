@@ -30,6 +30,10 @@ struct Int8Rows {
   const float* scales = nullptr;
 };
 
+/// Rows of the weight that are taken at a time where several share x; [from, to) is best a
+/// multiple.
+inline constexpr std::int64_t kBlockRows = 24;
+
 /// y[m,n] = x[m,:] . weight[n,:] for n in [from, to) and all of x's `count` rows; y's rows are
 /// `out` values apart.
 void thin_product(

@@ -91,8 +91,8 @@ void few_rows(InstructionSet set, const torch::Tensor& x, const Weight& weight, 
   const auto packed = weight.rows();
   float* const to = y.mutable_data_ptr<float>();
   const std::int64_t per_row = std::max<std::int64_t>(1, weight.bytes_per_row());
-  // A multiple of 16, as many as the inner loop takes.
-  const std::int64_t slice = ceil_div(kSliceBytes, 16 * per_row) * 16;
+  const std::int64_t slice =
+      ceil_div(kSliceBytes, kernels::kBlockRows * per_row) * kernels::kBlockRows;
   const std::int64_t helped = ceil_div(out * per_row, kThreadBytes);
   parallel_for(
       ceil_div(out, slice),

@@ -1,4 +1,4 @@
-#include "lm/kernels.h"
+#include "mmi/nn/kernels/decode_step.h"
 
 #include <ATen/Parallel.h>  // get_num_threads: its at::parallel_for is a plain loop here
 #include <torch/torch.h>
@@ -15,7 +15,7 @@
 
 #define MMI_INLINE __attribute__((always_inline)) inline
 
-namespace mmi::lm::kernels {
+namespace mmi::nn {
 namespace {
 
 /// Vectors of N floats; the compiler turns them into what the function they end up in may use.
@@ -61,10 +61,12 @@ MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
   const Float all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   float lanes[N];
   std::memcpy(lanes, &all, sizeof(lanes));
-  float sum = 0;
-  for (const float lane : lanes) {
-    sum += lane;
+  for (int width = N / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) {
+      lanes[lane] += lanes[lane + width];
+    }
   }
+  float sum = lanes[0];
   for (; i < size; ++i) {
     sum += a[i] * b[i];
   }
@@ -124,9 +126,21 @@ struct Head {
   float soft_cap;
 };
 
+// A layer's cache has been driven out by the weights of all layers when its turn comes again, and
+// the pieces of a head are too short for processors to fetch by themselves: 1.45 times as fast.
+constexpr std::int64_t kAhead = 8;  // columns
+
+MMI_INLINE void fetch(const float* row, std::int64_t dim) {
+  for (std::int64_t i = 0; i < dim; i += 16) {
+    __builtin_prefetch(row + i);
+  }
+}
+
 template <int N>
 MMI_INLINE void attend(const Head& h) {
   for (std::int64_t s = 0; s < h.columns; ++s) {
+    fetch(h.keys + (s + kAhead) * h.dim, h.dim);
+    fetch(h.values + s * h.dim, h.dim);
     for (std::int64_t g = 0; g < h.group; ++g) {
       float score = h.scale * dot<N>(h.q + g * h.dim, h.keys + s * h.dim, h.dim);
       if (h.soft_cap > 0) {
@@ -166,16 +180,50 @@ MMI_INLINE void attend(const Head& h) {
   }
 }
 
-using Attend = void (*)(const Head&);
+/// With erfc(z) = polynomial(1 / (1 + p z)) e^(-z z), off by 1.5e-7 at most (Abramowitz and Stegun
+/// 7.1.26). NaN stays NaN.
+MMI_INLINE float gelu_of(float x) {
+  const float z = std::abs(x) * 0.707106781F;
+  const float t = 1 / (1 + 0.3275911F * z);
+  float p = 1.061405429F;
+  p = p * t - 1.453152027F;
+  p = p * t + 1.421413741F;
+  p = p * t - 0.284496736F;
+  p = p * t + 0.254829592F;
+  const float rest = p * t * exp_of(-z * z);
+  return 0.5F * x * (x < 0 ? rest : 2 - rest);
+}
+
+MMI_INLINE void gelu_all(const float* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    to[i] = gelu_of(from[i]);
+  }
+}
+
+/// Compiled for the widest instructions that this processor has.
+struct Kernels {
+  void (*attend)(const Head&);
+  void (*gelu)(const float*, std::int64_t, float*);
+};
 
 #ifdef __x86_64__
-__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))) void attend_avx512(
-    const Head& h) {
+#define MMI_AVX2 __attribute__((target("avx2,fma")))
+#define MMI_AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
+
+MMI_AVX512 void attend_avx512(const Head& h) {
   attend<16>(h);
 }
 
-__attribute__((target("avx2,fma"))) void attend_avx2(const Head& h) {
+MMI_AVX512 void gelu_avx512(const float* from, std::int64_t count, float* to) {
+  gelu_all(from, count, to);
+}
+
+MMI_AVX2 void attend_avx2(const Head& h) {
   attend<8>(h);
+}
+
+MMI_AVX2 void gelu_avx2(const float* from, std::int64_t count, float* to) {
+  gelu_all(from, count, to);
 }
 #endif
 
@@ -183,52 +231,34 @@ void attend_plain(const Head& h) {
   attend<4>(h);
 }
 
-Attend widest() {
+void gelu_plain(const float* from, std::int64_t count, float* to) {
+  gelu_all(from, count, to);
+}
+
+const Kernels& kernels() {
+  static const Kernels widest = [] {
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    return attend_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return attend_avx2;
-  }
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+      return Kernels{attend_avx512, gelu_avx512};
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      return Kernels{attend_avx2, gelu_avx2};
+    }
 #endif
-  return attend_plain;
+    return Kernels{attend_plain, gelu_plain};
+  }();
+  return widest;
 }
 
 }  // namespace
-
-void rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin) {
-  MMI_ASSERT(x.is_contiguous() && x.dim() == 4 && cos.stride(2) == 1 && sin.stride(2) == 1);
-  const std::int64_t n = x.size(1);
-  const std::int64_t heads = x.size(2);
-  const std::int64_t half = x.size(3) / 2;
-  auto* const data = x.mutable_data_ptr<float>();
-  const auto* const c = cos.const_data_ptr<float>();
-  const auto* const s = sin.const_data_ptr<float>();
-  const std::int64_t per_sample = cos.size(0) == 1 ? 0 : cos.stride(0);
-  const std::int64_t per_row = cos.stride(1);
-  for (std::int64_t row = 0; row < x.size(0) * n; ++row) {
-    const std::int64_t at = row / n * per_sample + row % n * per_row;
-    for (std::int64_t h = 0; h < heads; ++h) {
-      float* const first = data + (row * heads + h) * 2 * half;
-      float* const second = first + half;
-      for (std::int64_t i = 0; i < half; ++i) {
-        const float a = first[i];
-        const float b = second[i];
-        first[i] = a * c[at + i] - b * s[at + i];
-        second[i] = b * c[at + i] + a * s[at + i];
-      }
-    }
-  }
-}
 
 torch::Tensor attend_one(
     const torch::Tensor& q,
     const torch::Tensor& keys,
     const torch::Tensor& values,
     const torch::Tensor& real,
-    const Attention& how) {
+    const OneQuery& how) {
   const std::int64_t batch = q.size(0);
   const std::int64_t heads = q.size(2);
   const std::int64_t dim = q.size(3);
@@ -245,7 +275,6 @@ torch::Tensor attend_one(
   const auto* const value_data = values.const_data_ptr<float>();
   const bool* const real_data = real.defined() ? real.const_data_ptr<bool>() : nullptr;
   auto* const out_data = out.mutable_data_ptr<float>();
-  static const Attend attend_head = widest();
   const std::int64_t count = batch * kv_heads;
   const std::int64_t helped = count * group * columns * dim / 65536;
   const auto threads = std::min<std::int64_t>(at::get_num_threads(), helped);
@@ -256,7 +285,7 @@ torch::Tensor attend_one(
     const std::int64_t kv = i % kv_heads;
     const std::int64_t at = b * keys.stride(0) + kv * keys.stride(1) + first * dim;
     const std::int64_t query = (b * heads + kv * group) * dim;
-    attend_head(
+    kernels().attend(
         {q_data + query,
          key_data + at,
          value_data + at,
@@ -272,4 +301,12 @@ torch::Tensor attend_one(
   return out;
 }
 
-}  // namespace mmi::lm::kernels
+torch::Tensor gelu(const torch::Tensor& x) {
+  const auto from = x.contiguous();
+  MMI_ASSERT(from.is_cpu() && from.scalar_type() == torch::kFloat);
+  torch::Tensor to = torch::empty_like(from);
+  kernels().gelu(from.const_data_ptr<float>(), from.numel(), to.mutable_data_ptr<float>());
+  return to;
+}
+
+}  // namespace mmi::nn
