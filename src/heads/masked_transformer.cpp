@@ -332,17 +332,23 @@ torch::Tensor MaskedTransformer::run(
   const auto type = modality_v.scalar_type();
   const std::int64_t before = content.size(1);
   const std::int64_t length = before + codes.size(2);
-  if (!alibi_.defined() || alibi_.size(3) != length || alibi_.device() != codes.device() ||
-      alibi_.scalar_type() != type) {
-    // Kept for later passes, which may be of training.
-    const c10::InferenceMode off(false);
-    alibi_ = symmetric_alibi(config_.heads, length, codes.device()).to(type);
-    positions_ =
-        sincos_positions(torch::arange(length, codes.options()), config_.dim).unsqueeze(0).to(type);
-  }
   Scene scene;
   scene.split = before;
-  scene.bias = alibi_.expand({codes.size(0), -1, -1, -1});
+  torch::Tensor positions;
+  {
+    const std::lock_guard<std::mutex> guard(last_);
+    if (!alibi_.defined() || alibi_.size(3) != length || alibi_.device() != codes.device() ||
+        alibi_.scalar_type() != type) {
+      // Kept for later passes, which may be of training.
+      const c10::InferenceMode off(false);
+      alibi_ = symmetric_alibi(config_.heads, length, codes.device()).to(type);
+      positions_ = sincos_positions(torch::arange(length, codes.options()), config_.dim)
+                       .unsqueeze(0)
+                       .to(type);
+    }
+    scene.bias = alibi_.expand({codes.size(0), -1, -1, -1});
+    positions = positions_;
+  }
   if (mask.defined() && !mask.all().item<bool>()) {
     const auto real = torch::cat(
         {mask.to(codes.device()),
@@ -353,7 +359,7 @@ torch::Tensor MaskedTransformer::run(
     scene.real = real.unsqueeze(2).to(type);
   }
   const auto tokens = embedding->forward(codes);
-  auto x = torch::cat({content + modality_v, tokens + modality_a}, 1) + positions_;
+  auto x = torch::cat({content + modality_v, tokens + modality_a}, 1) + positions;
   x = at::dropout(x, config_.dropout, is_training());
   torch::Tensor* const none = nullptr;
   x = encoder->forward(

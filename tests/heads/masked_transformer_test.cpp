@@ -4,7 +4,10 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <thread>
+#include <vector>
 
 #include "../support/oracle.h"
 #include "mmi/base/errors.h"
@@ -240,6 +243,31 @@ TEST(MaskedTransformer, CoarseToFineCompletesWhatItIsGiven) {
   const auto out = net.complete(condition, coarse, {}, {3});
   EXPECT_TRUE(torch::equal(out.codes.narrow(1, 0, 1), coarse.narrow(1, 0, 1)));
   EXPECT_THROW(net.generate(condition, 5, {3}), ConfigError);
+}
+
+TEST(MaskedTransformer, ThreadsMayGenerateLengthsOfTheirOwn) {
+  torch::manual_seed(1);
+  MaskedTransformer net(tiny(), tiny_args());
+  net.eval();
+  const TokenCondition condition{torch::randn({1, 4, 6}), {}};
+  std::vector<torch::Tensor> alone;
+  for (std::int64_t frames = 3; frames < 7; ++frames) {
+    alone.push_back(net.generate(condition, frames, {5}).codes);
+  }
+  std::atomic<int> unlike = 0;
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < alone.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (int again = 0; again < 20; ++again) {
+        const auto frames = static_cast<std::int64_t>(3 + t);
+        unlike += !net.generate(condition, frames, {5}).codes.equal(alone[t]);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(unlike, 0);
 }
 
 TEST(MaskedTransformer, WrongShapesAreErrors) {

@@ -107,6 +107,8 @@ TEST(Beam, WrongInputIsAnError) {
   BeamConfig none;
   none.beams = 0;
   EXPECT_THROW(beam_search(chain.network(), torch::tensor({{1}}), {}, none), ConfigError);
+  Chain broken{torch::tensor({{0.0F, 1.0F, 0.0F}, {0.0F, NAN, 0.0F}, {0.0F, 0.0F, 0.0F}})};
+  EXPECT_THROW(beam_search(broken.network(), torch::tensor({{0}}), {}, {}), NumericError);
 }
 
 }  // namespace

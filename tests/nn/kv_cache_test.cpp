@@ -37,6 +37,20 @@ TEST(KvCache, CropForgetsTheEnd) {
   EXPECT_THROW(cache.crop(6), ConfigError);
 }
 
+TEST(KvCache, CropForgetsPaddingToo) {
+  KvCache cache(1, 2, 1, 8, 2);
+  cache.set_left_padding({3, 0});
+  const auto first = torch::randn({2, 1, 6, 2});
+  cache.append(0, first, first);
+  cache.crop(1);
+  EXPECT_TRUE(torch::equal(cache.positions(3), torch::tensor({{0, 1, 2}, {1, 2, 3}})));
+  cache.append(0, first.narrow(2, 0, 2), first.narrow(2, 0, 2));
+  const auto mask = cache.attention_mask(1).view({2, 4});
+  EXPECT_TRUE(torch::equal(mask[0], torch::tensor({false, true, true, true})));
+  cache.crop(0);
+  EXPECT_TRUE(torch::equal(cache.positions(2), torch::tensor({{0, 1}, {0, 1}})));
+}
+
 TEST(KvCache, ReorderMovesSamples) {
   KvCache cache(1, 3, 1, 4, 2);
   const auto k = torch::randn({3, 1, 2, 2});

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,7 @@ class MMI_API MaskedTransformer : public TokenHead {
   std::shared_ptr<Embedding> embedding;
   std::shared_ptr<List> classifier;
   std::shared_ptr<nn::UnaryModule> img_linear;
+  std::mutex last_;          // of the two below
   torch::Tensor alibi_;      // (1,H,N,N) of the last length
   torch::Tensor positions_;  // (1,N,D)
 };

@@ -182,6 +182,10 @@ std::vector<std::vector<BeamHypothesis>> beam_search(
         rows,
         logits.sizes().vec());
     const auto log_p = logits.to(torch::kFloat).log_softmax(1).cpu();
+    MMI_CHECK(
+        NumericError,
+        !log_p.isnan().any().item<bool>(),
+        "a row of logits has NaN, or no finite number to continue by");
     bool all_done = true;
     for (std::int64_t b = 0; b < batch; ++b) {
       Search& search = searches[static_cast<std::size_t>(b)];

@@ -73,6 +73,9 @@ void KvCache::crop(std::int64_t n) {
   for (std::int64_t& length : lengths_) {
     length = std::min(length, n);
   }
+  if (real_.defined()) {
+    real_.narrow(1, n, capacity_ - n).fill_(true);
+  }
 }
 
 void KvCache::reorder(const torch::Tensor& index) {

@@ -44,7 +44,7 @@ class MMI_API KvCache {
   std::pair<torch::Tensor, torch::Tensor> append(
       std::int64_t layer, const torch::Tensor& keys, const torch::Tensor& values);
 
-  /// Forgets the columns from n on, in every layer; n <= length().
+  /// Forgets the columns from n on and whether they were padding, in every layer; n <= length().
   void crop(std::int64_t n);
 
   /// Sample b continues what sample index[b] was; index (B) int64. For beam search.

@@ -27,7 +27,7 @@ MMI_API torch::Tensor attend_one(
     const torch::Tensor& real,
     const OneQuery& how);
 
-/// x (1 + erf(x / sqrt 2)) / 2, of any shape, within 4e-7 of at::gelu's.
+/// x (1 + erf(x / sqrt 2)) / 2, of any shape, off by at most 2e-7 max(1, |x|).
 MMI_API torch::Tensor gelu(const torch::Tensor& x);
 
 }  // namespace mmi::nn
