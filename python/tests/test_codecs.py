@@ -369,6 +369,18 @@ def test_long_sound_in_pieces(tmp_path: Path) -> None:
     torch.testing.assert_close(sound, codec.decode(whole), rtol=0, atol=1e-5)
 
 
+def test_codes_of_other_shapes_are_refused_by_embed_and_streams() -> None:
+    codec = codecs.create("encodec", filters=4, dim=8, codebooks=2, codebook_size=16)
+    for wrong in (torch.zeros(1, 3, 5), torch.zeros(1, 0, 5), torch.zeros(2, 5)):
+        codes = wrong.long()
+        with pytest.raises(errors.ShapeError, match=r"\(B, 1 to 2, T\) int64"):
+            codec.embed(codes)
+        with pytest.raises(errors.ShapeError, match=r"\(B, 1 to 2, T\) int64"):
+            list(codec.decode_pieces([codecs.Tokens(codes)]))
+    with pytest.raises(errors.DataError, match=r"in \[0, 16\)"):
+        codec.embed(torch.full((1, 2, 5), 16))
+
+
 def test_faults_are_named(tmp_path: Path) -> None:
     with pytest.raises(mmi.errors.CheckpointError, match="mmi convert"):
         codecs.load(tmp_path)

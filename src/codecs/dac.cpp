@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "codecs/codes.h"
 #include "codecs/layers.h"
 #include "mmi/base/errors.h"
 
@@ -225,6 +226,7 @@ torch::Tensor DacQuantizer::encode(const torch::Tensor& values, std::int64_t lev
 }
 
 torch::Tensor DacQuantizer::decode(const torch::Tensor& codes) const {
+  check_codes(codes, config_.codebooks, config_.codebook_size);
   torch::Tensor sum;
   for (std::int64_t k = 0; k < codes.size(1); ++k) {
     const Level& level = *levels_[static_cast<std::size_t>(k)];
@@ -347,8 +349,9 @@ class Dac::Decoding : public DecodeStream {
   explicit Decoding(Dac& codec) : codec_(codec), stream_(codec.decoder_->stream()) {}
 
   torch::Tensor push(const Encoded& piece, bool last) override {
-    frames_ += piece.codes.size(2);
-    auto wave = stream_->push(codec_.embed(piece.codes), last);
+    const auto vectors = codec_.embed(piece.codes);
+    frames_ += vectors.size(2);
+    auto wave = stream_->push(vectors, last);
     samples_ += wave.size(2);
     const std::int64_t missing = frames_ * codec_.config_.hop() - samples_;
     return last && missing > 0 ? at::constant_pad_nd(wave, {0, missing}) : wave;

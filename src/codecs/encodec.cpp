@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "codecs/codes.h"
 #include "codecs/layers.h"
 #include "mmi/base/errors.h"
 
@@ -371,6 +372,7 @@ class Encodec::Decoding : public DecodeStream {
     if (stream_) {
       return stream_->push(codec_.embed(piece.codes), last);
     }
+    check_codes(piece.codes, codec_.config_.codebooks, codec_.config_.codebook_size);
     std::int64_t frames = 0;
     for (const std::int64_t chunk : piece.chunks) {
       frames += chunk;

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "codecs/codes.h"
 #include "mmi/base/errors.h"
 
 namespace mmi::codecs {
@@ -135,14 +136,18 @@ ResidualQuantizer::ResidualQuantizer(
   }
 }
 
-torch::Tensor ResidualQuantizer::encode(const torch::Tensor& values, std::int64_t levels) const {
-  const std::int64_t count = levels > 0 ? levels : this->levels();
+std::int64_t ResidualQuantizer::count_of(std::int64_t levels) const {
   MMI_CHECK(
       ConfigError,
-      count <= this->levels(),
+      levels <= this->levels(),
       "{} codebooks are asked for, but the codec has {}",
-      count,
+      levels,
       this->levels());
+  return levels > 0 ? levels : this->levels();
+}
+
+torch::Tensor ResidualQuantizer::encode(const torch::Tensor& values, std::int64_t levels) const {
+  const std::int64_t count = count_of(levels);
   auto rest = values.transpose(1, 2).reshape({-1, values.size(1)});
   std::vector<torch::Tensor> codes;
   for (std::int64_t k = 0; k < count; ++k) {
@@ -156,6 +161,7 @@ torch::Tensor ResidualQuantizer::encode(const torch::Tensor& values, std::int64_
 }
 
 torch::Tensor ResidualQuantizer::decode(const torch::Tensor& codes) const {
+  check_codes(codes, levels(), books_[0]->size());
   torch::Tensor sum;
   for (std::int64_t k = 0; k < codes.size(1); ++k) {
     const auto part = books_[static_cast<std::size_t>(k)]->decode(codes.select(1, k));
@@ -165,7 +171,7 @@ torch::Tensor ResidualQuantizer::decode(const torch::Tensor& codes) const {
 }
 
 Quantized ResidualQuantizer::forward(const torch::Tensor& values, std::int64_t levels) {
-  const std::int64_t count = levels > 0 ? levels : this->levels();
+  const std::int64_t count = count_of(levels);
   auto rest = values.transpose(1, 2).reshape({-1, values.size(1)});
   torch::Tensor sum = torch::zeros_like(rest);
   torch::Tensor commitment = torch::zeros({}, rest.options());

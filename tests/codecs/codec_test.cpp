@@ -199,10 +199,35 @@ TEST(Codec, BadInputIsNamed) {
   EXPECT_THROW(codec->decode({.codes = codes - 1}), DataError);
   EXPECT_THROW(codec->decode({.codes = codes.to(torch::kFloat)}), ShapeError);
   EXPECT_THROW(codec->decode({.codes = codes, .length = 4 * 320 + 1}), DataError);
+  EXPECT_THROW(codec->quantizer().forward(torch::zeros({1, 16, 4}), 4), ConfigError);
   const auto chunked = tiny_encodec("encodec_48khz");
   EXPECT_THROW(chunked->decode({.codes = codes}), DataError);
   EXPECT_THROW(EncodecConfig::published("encodec_8khz"), ConfigError);
   EXPECT_THROW(load_codec("/nowhere"), CheckpointError);
+}
+
+TEST(Codec, BadCodesAreNamedWhereverTheyEnter) {
+  const torch::NoGradGuard no_grad;
+  const auto codes = torch::zeros({1, 3, 4}, torch::kInt64);
+  for (const auto& codec : all_tiny()) {
+    const auto push = [&](const torch::Tensor& wrong) {
+      codec->decode_stream()->push(
+          {.codes = wrong, .scales = torch::ones({1, 1}), .chunks = {4}}, true);
+    };
+    for (const auto& wrong :
+         {torch::zeros({1, 4, 4}, torch::kInt64),
+          codes.slice(1, 0, 0),
+          codes[0],
+          codes.to(torch::kFloat)}) {
+      EXPECT_THROW(codec->embed(wrong), ShapeError) << codec->name() << wrong.sizes();
+      EXPECT_THROW(push(wrong), ShapeError) << codec->name() << wrong.sizes();
+    }
+    for (const auto& wrong : {codes + 32, codes - 1}) {
+      EXPECT_THROW(codec->embed(wrong), DataError) << codec->name();
+      EXPECT_THROW(push(wrong), DataError) << codec->name();
+    }
+    EXPECT_NO_THROW(push(codes));
+  }
 }
 
 /// Before memory is asked for: a file of a few kilobytes could ask for terabytes.

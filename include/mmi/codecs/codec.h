@@ -55,7 +55,7 @@ class MMI_API DecodeStream {
   virtual ~DecodeStream() = default;
 
   /// Frames (whole chunks, where the codec works in chunks) → (B,C,m) float; after the last piece
-  /// at least as many samples have come out as were encoded.
+  /// at least as many samples have come out as were encoded. Errors as in `TokenCodec::decode`.
   virtual torch::Tensor push(const Encoded& piece, bool last) = 0;
 };
 
@@ -74,7 +74,8 @@ class MMI_API TokenCodec : public torch::nn::Module {
   /// With the first `codebooks` of the quantiser, or all. ShapeError for a wave of another shape.
   Encoded encode(const torch::Tensor& wave, std::int64_t codebooks = 0);
 
-  /// (B,C,length), or all samples where the length is 0. DataError for a code outside of [0, V).
+  /// (B,C,length), or all samples where the length is 0. ShapeError for codes that are not
+  /// (B, 1 to K, T) int64, DataError for one outside of [0, V).
   torch::Tensor decode(const Encoded& encoded);
 
   /// Before quantisation, with gradients: (B,C,L) → (B,D,T); of a single chunk, where a codec works
@@ -85,6 +86,7 @@ class MMI_API TokenCodec : public torch::nn::Module {
   virtual torch::Tensor from_latents(const torch::Tensor& latents) = 0;
 
   /// What tokens stand for: (B,K,T) → (B,D,T), the sum over codebooks that the decoder hears.
+  /// Errors as in `decode`.
   virtual torch::Tensor embed(const torch::Tensor& codes) = 0;
 
   /// (K,V,D): what each token adds to that sum.

@@ -65,14 +65,16 @@ class MMI_API ResidualQuantizer : public torch::nn::Module {
       std::int64_t dim,
       const CodebookTraining& training = {});
 
-  /// (B,D,T) float → (B,K,T) int64 with the first `levels`, or all.
+  /// (B,D,T) float → (B,K,T) int64 with the first `levels`; 0: all. ConfigError for more than there
+  /// are.
   torch::Tensor encode(const torch::Tensor& values, std::int64_t levels = 0) const;
 
-  /// (B,K,T) → (B,D,T); K may be smaller than the number of levels.
+  /// (B,K,T) int64 → (B,D,T); K may be smaller than the number of levels. ShapeError for other
+  /// codes, DataError for one outside of [0, V).
   torch::Tensor decode(const torch::Tensor& codes) const;
 
-  /// A training step with the first `levels`; learns when the module is in training mode. Each
-  /// level's residual is taken from detached values, so that every level commits
+  /// A training step with the first `levels`, as in `encode`; learns when the module is in training
+  /// mode. Each level's residual is taken from detached values, so that every level commits
   /// (facebookresearch/encodec issue 25).
   Quantized forward(const torch::Tensor& values, std::int64_t levels = 0);
 
@@ -84,6 +86,8 @@ class MMI_API ResidualQuantizer : public torch::nn::Module {
   }
 
  private:
+  std::int64_t count_of(std::int64_t levels) const;
+
   std::vector<std::shared_ptr<VectorQuantizer>> books_;
 };
 
