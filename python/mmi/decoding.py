@@ -189,7 +189,7 @@ def decode_masked(
     """Iterative parallel decoding with any network: tokens (B',K,T), MASK = entries, and the number
     of the pass → logits (B',K,T,V). B' is 2 B under guidance: conditional half, then the other.
     Options: mode, steps, level_steps, coarse_levels, schedule, guidance, guidance_final, noise,
-    temperature_final, sampling."""
+    temperature_final, sampling, span (frames masked and drawn together; 1)."""
     return _mmi.decode_masked(network, tokens, masked, entries, list(seeds), options)[0]
 
 
