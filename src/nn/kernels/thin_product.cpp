@@ -399,10 +399,11 @@ void compiled_for(InstructionSet /*set*/, const Work& work) {
 
 }  // namespace
 
+template <class Weight>
 void thin_product(
     InstructionSet set,
     const Rows& x,
-    const FloatRows& weight,
+    const Weight& weight,
     std::int64_t in,
     std::int64_t from,
     std::int64_t to,
@@ -412,31 +413,33 @@ void thin_product(
       set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
 }
 
-void thin_product(
-    InstructionSet set,
-    const Rows& x,
-    const Bf16Rows& weight,
-    std::int64_t in,
-    std::int64_t from,
-    std::int64_t to,
-    float* y,
-    std::int64_t out) {
-  compiled_for(
-      set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
-}
-
-void thin_product(
-    InstructionSet set,
-    const Rows& x,
-    const Int8Rows& weight,
-    std::int64_t in,
-    std::int64_t from,
-    std::int64_t to,
-    float* y,
-    std::int64_t out) {
-  compiled_for(
-      set, [&]<class Set>() MMI_INLINED { product<Set>(x, weight, in, from, to, y, out); });
-}
+template void thin_product(
+    InstructionSet,
+    const Rows&,
+    const FloatRows&,
+    std::int64_t,
+    std::int64_t,
+    std::int64_t,
+    float*,
+    std::int64_t);
+template void thin_product(
+    InstructionSet,
+    const Rows&,
+    const Bf16Rows&,
+    std::int64_t,
+    std::int64_t,
+    std::int64_t,
+    float*,
+    std::int64_t);
+template void thin_product(
+    InstructionSet,
+    const Rows&,
+    const Int8Rows&,
+    std::int64_t,
+    std::int64_t,
+    std::int64_t,
+    float*,
+    std::int64_t);
 
 void unpack(InstructionSet set, const Bf16Rows& weight, const Panel& panel, float* to) {
   compiled_for(set, [&]<class Set>() MMI_INLINED {

@@ -35,31 +35,12 @@ struct Int8Rows {
 inline constexpr std::int64_t kBlockRows = 24;
 
 /// y[m,n] = x[m,:] . weight[n,:] for n in [from, to) and all of x's `count` rows; y's rows are
-/// `out` values apart.
+/// `out` values apart. Weight: FloatRows, Bf16Rows or Int8Rows.
+template <class Weight>
 void thin_product(
     InstructionSet set,
     const Rows& x,
-    const FloatRows& weight,
-    std::int64_t in,
-    std::int64_t from,
-    std::int64_t to,
-    float* y,
-    std::int64_t out);
-
-void thin_product(
-    InstructionSet set,
-    const Rows& x,
-    const Bf16Rows& weight,
-    std::int64_t in,
-    std::int64_t from,
-    std::int64_t to,
-    float* y,
-    std::int64_t out);
-
-void thin_product(
-    InstructionSet set,
-    const Rows& x,
-    const Int8Rows& weight,
+    const Weight& weight,
     std::int64_t in,
     std::int64_t from,
     std::int64_t to,
