@@ -52,6 +52,38 @@ std::vector<std::int64_t> chunks_of(
   return chunks;
 }
 
+/// (T,K). Files that others write may be (K,T), which sizes tell apart, or nothing does.
+torch::Tensor frames_first(
+    const fs::path& path, const torch::Tensor& codes, std::int64_t codebooks, bool ours) {
+  const auto fits = [&](std::int64_t axis) {
+    return codes.size(axis) >= 1 && codes.size(axis) <= codebooks;
+  };
+  MMI_CHECK(
+      DataError,
+      codes.dim() == 2 && !codes.is_floating_point() && (fits(1) || (fits(0) && !ours)),
+      "{}: codes of this codec are (T, 1 to {}) integers, not {} of {}",
+      path.string(),
+      codebooks,
+      codes.sizes().vec(),
+      c10::toString(codes.scalar_type()));
+  if (ours || !fits(0)) {
+    return codes;
+  }
+  if (!fits(1)) {
+    return codes.t();
+  }
+  const bool turned = codes.size(0) == codebooks;
+  MMI_CHECK(
+      DataError,
+      turned != (codes.size(1) == codebooks),
+      "{}: codes of {} could be (T,K) or (K,T) for a codec of {} codebooks: store them in a .npz "
+      "as `mmi codec encode` does, codes (T,K) with their length",
+      path.string(),
+      codes.sizes().vec(),
+      codebooks);
+  return turned ? codes.t() : codes;
+}
+
 }  // namespace
 
 void write_tokens(
@@ -88,20 +120,8 @@ codecs::Encoded read_tokens(const fs::path& path, const codecs::CodecFormat& for
     arrays = io::read_npz(path);
   }
   MMI_CHECK(DataError, arrays.contains("codes"), "{} holds no array \"codes\"", path.string());
-  auto codes = to_tensor(arrays.at("codes"));
-  const auto fits = [&](std::int64_t count) { return count >= 1 && count <= format.codebooks; };
-  MMI_CHECK(
-      DataError,
-      codes.dim() == 2 && !codes.is_floating_point() &&
-          (fits(codes.size(1)) || fits(codes.size(0))),
-      "{}: codes of this codec are (T, 1 to {}) integers, not {} of {}",
-      path.string(),
-      format.codebooks,
-      codes.sizes().vec(),
-      c10::toString(codes.scalar_type()));
-  if (!fits(codes.size(1))) {
-    codes = codes.t();
-  }
+  const auto codes = frames_first(
+      path, to_tensor(arrays.at("codes")), format.codebooks, arrays.contains("length"));
   codecs::Encoded tokens;
   tokens.codes = codes.to(torch::kInt64).t().unsqueeze(0).contiguous();
   const std::int64_t frames = tokens.codes.size(2);

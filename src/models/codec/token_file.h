@@ -13,8 +13,9 @@ namespace mmi::models::codec {
 MMI_API void write_tokens(
     const std::filesystem::path& path, const codecs::Encoded& tokens, std::int64_t sample_rate_hz);
 
-/// B is 1. A `.npy` may also be (K,T): the axis that fits `format` counts, (T,K) where both do.
-/// DataError for tokens that are not of this format.
+/// B is 1. Without `length`, codes may also be (K,T): of two axes that could be codebooks, the one
+/// that is as long as all of the codec's is. DataError where that leaves both or neither, and for
+/// tokens that are not of this format.
 MMI_API codecs::Encoded read_tokens(
     const std::filesystem::path& path, const codecs::CodecFormat& format);
 

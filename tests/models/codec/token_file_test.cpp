@@ -81,6 +81,37 @@ TEST_F(TokenFile, WhatDoesNotFitTogetherIsSaid) {
   }
 }
 
+/// Sizes tell (T,K) from (K,T) in files without a length, or nothing does.
+TEST_F(TokenFile, CodesOfOthersMayBeTurned) {
+  const auto shape_of = [&](std::int64_t rows, std::int64_t columns) {
+    return read({{"codes", torch::zeros({rows, columns}, torch::kInt16)}}).codes.sizes().vec();
+  };
+  using Shape = std::vector<std::int64_t>;
+  EXPECT_EQ(shape_of(9, 4), (Shape{1, 4, 9}));
+  EXPECT_EQ(shape_of(4, 9), (Shape{1, 4, 9}));
+  EXPECT_EQ(shape_of(3, 4), (Shape{1, 4, 3}));
+  EXPECT_EQ(shape_of(4, 3), (Shape{1, 4, 3}));
+  EXPECT_EQ(shape_of(9, 2), (Shape{1, 2, 9}));
+  EXPECT_EQ(shape_of(2, 9), (Shape{1, 2, 9}));
+  for (const auto& [rows, columns] : std::vector<std::pair<int, int>>{{4, 4}, {3, 2}, {1, 1}}) {
+    try {
+      shape_of(rows, columns);
+      FAIL() << rows << " " << columns;
+    } catch (const DataError& error) {
+      EXPECT_NE(std::string(error.what()).find("mmi codec encode"), std::string::npos);
+    }
+  }
+  // What was written with its length is (T,K).
+  for (const std::int64_t codebooks : {2, 3, 4}) {
+    const auto codes = torch::arange(4 * codebooks, torch::kInt64).view({4, codebooks});
+    write_tokens(path_, {.codes = codes.t().unsqueeze(0), .length = 40}, 24000);
+    EXPECT_TRUE(torch::equal(read_tokens(path_, kFormat).codes[0], codes.t()));
+  }
+  EXPECT_THROW(
+      read({{"codes", torch::zeros({2, 9}, torch::kInt16)}, {"length", torch::tensor(20)}}),
+      DataError);
+}
+
 /// Arrays of any type, shape and values give tokens that fit together, or an error of ours.
 TEST_F(TokenFile, AnyArraysGiveTokensOrAnError) {
   constexpr torch::ScalarType kTypes[] = {
