@@ -130,7 +130,7 @@ void load_state(torch::nn::Module& module, const NamedTensors& tensors, const st
     const auto at = given.find(entry.name);
     if (at == given.end()) {
       if (entry.alias_of.empty()) {
-        missing.push_back(entry.name);
+        missing.push_back(format("{} {}", entry.name, entry.tensor.sizes().vec()));
       }
     } else if (at->second.sizes() != entry.tensor.sizes()) {
       reshaped.push_back(format(
@@ -147,7 +147,7 @@ void load_state(torch::nn::Module& module, const NamedTensors& tensors, const st
   }
   for (const auto& [name, tensor] : given) {
     if (!known.contains(name)) {
-      unexpected.push_back(name);
+      unexpected.push_back(format("{} {}", name, tensor.sizes().vec()));
     }
   }
   MMI_CHECK(

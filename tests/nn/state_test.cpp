@@ -75,8 +75,8 @@ TEST(State, LoadingIsStrictAndListsWhatDoesNotFit) {
     FAIL();
   } catch (const CheckpointError& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("1 missing [scale]"), std::string::npos) << text;
-    EXPECT_NE(text.find("1 unexpected [skale]"), std::string::npos) << text;
+    EXPECT_NE(text.find("1 missing [scale [1]]"), std::string::npos) << text;
+    EXPECT_NE(text.find("1 unexpected [skale [1]]"), std::string::npos) << text;
     EXPECT_NE(text.find("first.bias is [4] there and [3] here"), std::string::npos) << text;
   }
 }
