@@ -62,8 +62,9 @@ class CausalLM(Model):
         """Logits (B,n,V) float32 of the token behind each of ids (B,n), or of embeddings
         (B,n,hidden) in their place, which are taken as they are (transformers' inputs_embeds).
 
-        `cache` holds what was before and takes what is new; `mask` (B,n) bool is true where there
-        is no padding, in the first pass of a text; `last_only`: (B,1,V) of the last position.
+        `cache` holds what was before and takes what is new; `mask` (B,n) bool, of the input's
+        shape (else ShapeError), is true where there is no padding, in the first pass of a text;
+        `last_only`: (B,1,V) of the last position.
         """
         return _mmi.lm_forward(
             self._core, input, cache, None if mask is None else mask.bool(), last_only

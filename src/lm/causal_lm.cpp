@@ -1,5 +1,6 @@
 #include "mmi/lm/causal_lm.h"
 
+#include <ATen/autocast_mode.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -92,7 +93,7 @@ struct CausalLm::Scene {
   std::optional<torch::Tensor> full_mask;
   std::optional<torch::Tensor> sliding_mask;
   KvCache* cache = nullptr;
-  bool one = false;  // a single query on a CPU, without gradients
+  bool one = false;  // a single float32 query on a CPU, without gradients
 };
 
 /// Keys self_attn.{q,k,v,o}_proj, self_attn.{q,k}_norm, mlp.{gate,up,down}_proj and the norms.
@@ -344,11 +345,20 @@ torch::Tensor CausalLm::forward(const torch::Tensor& input, const Pass& pass) {
   if (pass.real.defined()) {
     MMI_CHECK(
         ConfigError, before == 0, "padding belongs to the first pass of a sequence, not to later");
+    MMI_CHECK(
+        ShapeError,
+        pass.real.sizes() == c10::IntArrayRef({batch, n}),
+        "the mask of padding must be ({},{}) like the input, but is {}",
+        batch,
+        n,
+        pass.real.sizes().vec());
     seen.set_padding(pass.real);
   }
   Scene scene;
   scene.cache = pass.cache;
-  scene.one = pass.cache != nullptr && n == 1 && x.is_cpu() && !at::GradMode::is_enabled();
+  // Under autocast queries are bfloat16.
+  scene.one = pass.cache != nullptr && n == 1 && x.is_cpu() && !at::GradMode::is_enabled() &&
+              !at::autocast::is_autocast_enabled(at::kCPU);
   const auto pick = [&](RopeTable& table) -> RopeTable::Rows {
     const auto rows = table.rows(before + n, x.device());
     if (!seen.real().defined()) {

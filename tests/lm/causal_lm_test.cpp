@@ -7,6 +7,7 @@
 
 #include "lm/tiny.h"
 #include "mmi/base/errors.h"
+#include "mmi/nn/autocast.h"
 #include "mmi/nn/init_context.h"
 #include "mmi/nn/state.h"
 
@@ -37,6 +38,32 @@ TEST_P(EveryFamily, CachedIsUncached) {
     parts.push_back(model->forward(ids.narrow(1, from, n), {.cache = &cache}));
   }
   EXPECT_LT(difference(torch::cat(parts, 1), whole), 1e-5);
+}
+
+TEST_P(EveryFamily, CachedIsUncachedUnderAutocast) {
+  const auto ids = some_ids(2, 6);
+  const auto exact = model->forward(ids);
+  const nn::Autocast autocast(torch::kCPU, true);
+  auto cache = model->make_cache(2, 6);
+  std::vector<torch::Tensor> parts;
+  for (std::int64_t at = 0; at < 6; ++at) {
+    parts.push_back(model->forward(ids.narrow(1, at, 1), {.cache = &cache}));
+  }
+  const auto cached = torch::cat(parts, 1);
+  EXPECT_GT(difference(cached, exact), 0);  // bfloat16 it is
+  // Both are off by what bfloat16 rounds away.
+  const auto error = (model->forward(ids) - exact).norm().item<double>();
+  EXPECT_LT((cached - exact).norm().item<double>(), 2 * error);
+}
+
+TEST_P(EveryFamily, AMaskOfAnotherShapeIsRefused) {
+  const auto ids = some_ids(2, 4);
+  for (const std::int64_t n : {3, 5}) {
+    const auto real = torch::ones({2, n}, torch::kBool);
+    auto cache = model->make_cache(2, 8);
+    EXPECT_THROW(model->forward(ids, {.cache = &cache, .real = real}), ShapeError);
+    EXPECT_THROW(model->forward(ids, {.real = real}), ShapeError);
+  }
 }
 
 TEST_P(EveryFamily, WhatComesLaterChangesNothingBefore) {
