@@ -158,6 +158,12 @@ void save_causal_lm(const CausalLm& model, const fs::path& folder) {
         entry.tensor.is_floating_point(),
         "{} is quantised, which transformers does not read: save the model as it was before",
         entry.name);
+    MMI_CHECK(
+        ConfigError,
+        entry.name.find(".lora_") == std::string::npos,
+        "{} is an adapter's, which config.json does not tell of: merge the adapter first "
+        "(mmi.lora.merge), or save it alone (mmi.lora.save)",
+        entry.name);
     tensors.emplace_back(entry.name, entry.tensor.detach());
   }
   const auto type = tensors.front().second.scalar_type();
