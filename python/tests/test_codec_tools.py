@@ -1,6 +1,8 @@
 """mmi codec encode | decode: files to tokens and back."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,28 @@ def test_files_are_what_the_codec_gives(folder: Path, tmp_path: Path, capfd: Cap
     whole.codes.copy_(torch.from_numpy(stored["codes"].T.astype(np.int64)))
     expected = codec.decode(whole)[0].T.clamp(-1, 1).numpy()
     assert np.abs(heard - expected).max() < 1e-4
+
+
+# What starts `mmi` must be small itself: a process counts the memory of the one it was made of.
+PEAK = """
+import os, sys
+started = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "mmi", *sys.argv[1:]])
+_, status, usage = os.wait4(started, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_long_files_take_bounded_memory(tmp_path: Path) -> None:
+    """Ten minutes in pieces, below 1 GiB: as a whole they take 2."""
+    codec = codecs.create("encodec", **SMALL["encodec"])
+    codecs.save(codec, tmp_path / "codec")
+    sound(tmp_path / "a.wav", 600, codec.format.sample_rate_hz)
+    for call in (["encode", "a.wav", "--out", "a.npz"], ["decode", "a.npz", "--out", "b.wav"]):
+        command = [sys.executable, "-c", PEAK, "codec", *call, "weights=codec", "--quiet"]
+        run = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        assert int(run.stdout.split()[-1]) < 1 << 20, call  # KiB
+    assert soundfile.info(tmp_path / "b.wav").frames == 600 * codec.format.sample_rate_hz
 
 
 def test_many_sounds_of_any_rate_go_into_a_folder(
