@@ -62,7 +62,7 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     two networks get the prefixes generator. and discriminator. as in our Roll2Midi, and xRIR's,
     without the two layers that its outputs do not depend on. A codec of encodec, audiocraft
     (compression_state_dict.bin) or descript-audio-codec becomes a folder with `config.json`, which
-    `mmi.codecs.load` reads.
+    `mmi.codecs.load` reads; DataError where another config.json is in the way.
     """
     loaded = _load(source)
     target = Path(out) if out is not None else source.with_suffix(".safetensors")
@@ -82,11 +82,17 @@ def checkpoint(source: Path, out: str | os.PathLike[str] | None = None) -> Path:
     described = _codec_config(weights, loaded, source)
     if described and out is None:
         target = source.with_suffix("") / "model.safetensors"
+    config = target.parent / "config.json"
+    text = (json.dumps(described, indent=2) + "\n").encode()
+    if described and config.exists() and not (config.is_file() and config.read_bytes() == text):
+        raise DataError(
+            f"{config} is not this codec's and would be overwritten: move it, or give --out a file "
+            "in another folder"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     _mmi.save_tensors(target, list(weights.items()), facts)
     if described:
-        text = json.dumps(described, indent=2) + "\n"
-        _write(target.parent / "config.json", lambda stream: stream.write(text.encode()))
+        _write(config, lambda stream: stream.write(text))
     return target
 
 

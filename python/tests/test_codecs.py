@@ -283,6 +283,22 @@ def test_published_checkpoints_become_folders(name: str, tmp_path: Path) -> None
         torch.testing.assert_close(codec.from_latents(latents), expected.from_latents(latents))
 
 
+def test_the_description_of_another_model_is_not_overwritten(tmp_path: Path) -> None:
+    theirs = reference("encodec_24khz")
+    state = {upstream_name("encodec_24khz", key): t for key, t in theirs.state_dict().items()}
+    torch.save(state, tmp_path / "codec.pth")
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(errors.DataError, match=r"models/config\.json is not this codec's"):
+        convert.convert(tmp_path / "codec.pth", folder / "codec.safetensors")
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+    assert (folder / "config.json").read_text() == '{"model_type": "llama"}'
+    for _ in range(2):  # its own may be there
+        convert.convert(tmp_path / "codec.pth", tmp_path / "own" / "codec.safetensors")
+    assert len(list((tmp_path / "own").iterdir())) == 2
+
+
 XP_CFG = """
 sample_rate: 16000
 channels: 1
