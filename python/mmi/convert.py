@@ -129,11 +129,19 @@ def model_folder(source: Path, target: Path) -> Path:
         text = json.dumps(described, indent=2) + "\n"
         found = target / "model.safetensors.index.json"
         _write(found, lambda stream: stream.write(text.encode()))
-    if target != source:
+    if target.resolve() != source.resolve():
         for file in source.iterdir():
             if file.is_file() and file != index and file.suffix not in (*CHECKPOINTS, *PICKLES):
-                shutil.copyfile(file, target / file.name)
+                _copy(file, target)
     return target
+
+
+def _copy(file: Path, folder: Path) -> None:
+    try:
+        shutil.copyfile(file, folder / file.name)
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"{file} cannot be copied to {folder}: {why}") from error
 
 
 def _stem(shard: str) -> str:

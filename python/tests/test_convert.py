@@ -83,6 +83,27 @@ def test_folders_of_transformers_keep_all_but_their_pickles(tmp_path: Path) -> N
         assert torch.equal(found[name], tensor)
 
 
+def test_folders_are_told_apart_by_place_not_by_spelling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards(tmp_path / "old")
+    (tmp_path / "link").symlink_to("old")
+    monkeypatch.chdir(tmp_path)
+    for out in (tmp_path / "old", tmp_path / "link", Path("new/../old")):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        assert convert("old", out) == out
+        assert (tmp_path / "old/model.safetensors.index.json").is_file()
+
+
+def test_what_cannot_be_copied_is_named(tmp_path: Path) -> None:
+    shards(tmp_path / "old")
+    (tmp_path / "new" / "config.json").mkdir(parents=True)
+    with pytest.raises(
+        mmi.DataError, match=r"old/config\.json cannot be copied to .*new: Is a dir"
+    ):
+        convert(tmp_path / "old", tmp_path / "new")
+
+
 def test_folders_that_lack_something(tmp_path: Path) -> None:
     shards(tmp_path / "old")
     (tmp_path / "old" / "pytorch_model-00002-of-00002.bin").unlink()
