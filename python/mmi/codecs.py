@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor
 
 from mmi import _mmi
@@ -23,7 +24,8 @@ class _Recipe:
     options: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> "Codec":
-        return Codec(_mmi.create_codec(self.name, self.options), self)
+        with torch.random.fork_rng(devices=[]):
+            return _build(self)
 
 
 class Codec(Model):
@@ -38,11 +40,20 @@ class Codec(Model):
         return _mmi.codec_format(self._core)
 
     def encode(self, wave: Tensor, codebooks: int = 0, kbps: float | None = None) -> Tokens:
-        """With the first `codebooks` codebooks, with those that fit into `kbps` kbit/s, or all."""
+        """(B,C,L) → tokens of the first `codebooks` codebooks, of those that fit into `kbps` kbit/s
+        or of all.
+
+        ShapeError for a wave of another shape or of no samples, ConfigError for more codebooks than
+        there are or both options at once.
+        """
         return _mmi.codec_encode(self._core, wave, self._count(codebooks, kbps))
 
     def decode(self, tokens: Tokens | Tensor) -> Tensor:
-        """(B,C,length). Plain codes (B,K,T) do for codecs that do not work in chunks."""
+        """(B,C,length). Plain codes (B,K,T) do for codecs that do not work in chunks.
+
+        ShapeError for codes that are not (B, 1 to K, T) int64 with T > 0, DataError for a code
+        outside of [0, V), a length beyond the frames, or chunks that do not fit the codes.
+        """
         if isinstance(tokens, Tensor):
             tokens = Tokens(tokens)
         return _mmi.codec_decode(self._core, tokens)
@@ -62,7 +73,10 @@ class Codec(Model):
             yield stream.push(piece, last)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """(B,K,T) → (B,D,T): the sum over codebooks that the decoder hears."""
+        """(B,K,T) → (B,D,T): the sum over codebooks that the decoder hears.
+
+        ShapeError for codes that are not (B, 1 to K, T) int64, DataError for one outside of [0, V).
+        """
         return _mmi.codec_embed(self._core, codes)
 
     def token_vectors(self) -> Tensor:
@@ -85,6 +99,10 @@ class Codec(Model):
         return self.format.codebooks_at(kbps)
 
 
+def _build(recipe: _Recipe) -> Codec:
+    return Codec(_mmi.create_codec(recipe.name, recipe.options), recipe)
+
+
 def _with_last(items: Iterable[_T]) -> Iterator[tuple[_T, bool]]:
     held: list[_T] = []
     for item in items:
@@ -100,8 +118,7 @@ def create(name: str, **options: Any) -> Codec:
     "dac_16khz", "dac_24khz" or "dac_44khz" with `weights="folder"` (none: random), or "encodec" and
     "dac" with sizes of your own. `mmi.registered()["codec"]` lists them.
     """
-    recipe = _Recipe(name, options)
-    return recipe.build()
+    return _build(_Recipe(name, options))
 
 
 def load(path: str | os.PathLike[str]) -> Codec:

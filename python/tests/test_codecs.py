@@ -367,8 +367,10 @@ def test_a_codec_is_a_module(tmp_path: Path) -> None:
     codec = codecs.load(tmp_path)
     wave = noise(1, 3200)
     codes = codec.encode(wave).codes
+    drawn = torch.get_rng_state()
     for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec))):
         assert torch.equal(other.encode(wave).codes, codes)
+    assert torch.equal(torch.get_rng_state(), drawn)  # copies draw nothing of the caller's
     loss = (codec.from_latents(codec.latents(wave)) - wave).pow(2).mean()
     loss.backward()
     assert all(p.grad is not None for p in codec.parameters())
