@@ -88,9 +88,9 @@ def test_folders_are_told_apart_by_place_not_by_spelling(
 ) -> None:
     shards(tmp_path / "old")
     (tmp_path / "link").symlink_to("old")
+    (tmp_path / "new").mkdir()
     monkeypatch.chdir(tmp_path)
     for out in (tmp_path / "old", tmp_path / "link", Path("new/../old")):
-        (tmp_path / "new").mkdir(exist_ok=True)
         assert convert("old", out) == out
         assert (tmp_path / "old/model.safetensors.index.json").is_file()
 
