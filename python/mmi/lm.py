@@ -32,10 +32,8 @@ class _Recipe:
     int8: bool = False
 
     def build(self) -> "CausalLM":
-        core = _mmi.create_lm(
-            self.name, self.options, self.dtype, torch.device(self.device), self.draw, self.int8
-        )
-        return CausalLM(core, self)
+        with torch.random.fork_rng(devices=[]):
+            return _build(self)
 
 
 class CausalLM(Model):
@@ -129,6 +127,18 @@ class CausalLM(Model):
         return found[0] if single else found
 
 
+def _build(recipe: _Recipe) -> CausalLM:
+    core = _mmi.create_lm(
+        recipe.name,
+        recipe.options,
+        recipe.dtype,
+        torch.device(recipe.device),
+        recipe.draw,
+        recipe.int8,
+    )
+    return CausalLM(core, recipe)
+
+
 def _prompts(
     ids: Ids | Sequence[Ids] | None,
     embeddings: Tensor | Sequence[Tensor | None] | None,
@@ -170,7 +180,7 @@ def create(
     `mmi.registered()["lm"]` lists them) with `weights="folder"` (none: random), or "causal_lm" with
     sizes and flags of your own. `device="meta"`: names and shapes alone, without memory.
     """
-    return _Recipe(name, options, dtype, device).build()
+    return _build(_Recipe(name, options, dtype, device))
 
 
 def load(

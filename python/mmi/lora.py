@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
+
 from mmi import _mmi
 from mmi._model import Model, Recipe
 
@@ -23,7 +25,8 @@ class _Adapted:
     options: dict[str, Any]
 
     def build(self) -> Model:
-        return add(self.base.build(), **self.options)
+        with torch.random.fork_rng(devices=[]):
+            return add(self.base.build(), **self.options)
 
 
 def _seen_anew(model: AnyModel, recipe: Recipe) -> AnyModel:

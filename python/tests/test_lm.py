@@ -358,6 +358,9 @@ def test_is_a_module_like_any_other(pairs: Any) -> None:
         for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             assert torch.equal(copied(ids), expected)
     own = lm.create(vocab=VOCAB, layers=2)
+    before = torch.random.get_rng_state()
+    copy.deepcopy(own)
+    assert torch.equal(torch.random.get_rng_state(), before), "a copy draws nothing"
     optimizer = torch.optim.AdamW(own.parameters(), lr=3e-3)
     losses = []
     for _ in range(40):

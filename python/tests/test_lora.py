@@ -125,6 +125,13 @@ def test_copies_keep_their_adapters(folder: Path) -> None:
         ]
 
 
+def test_copies_draw_nothing() -> None:
+    model = mmi.lora.add(mmi.lm.create(vocab=60, layers=1), r=2)
+    before = torch.random.get_rng_state()
+    copy.deepcopy(model)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_a_whole_dump_is_read(folder: Path, tmp_path: Path) -> None:
     reference = theirs(folder, r=2, target_modules=["k_proj"])
     reference.save_pretrained(tmp_path)
