@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "codecs/codes.h"
 #include "mmi/base/errors.h"
 #include "mmi/codecs/dac.h"
 #include "mmi/codecs/encodec.h"
@@ -68,14 +69,8 @@ std::int64_t CodecFormat::codebooks_at(double kbps) const {
 
 Encoded TokenCodec::encode(const torch::Tensor& wave, std::int64_t codebooks) {
   const CodecFormat form = format();
-  MMI_CHECK(
-      ShapeError,
-      wave.dim() == 3 && wave.size(1) == form.channels && wave.size(2) > 0 &&
-          wave.is_floating_point(),
-      "a waveform for this codec is (B, {}, L) of floats with L > 0, not {} of {}",
-      form.channels,
-      wave.sizes().vec(),
-      c10::toString(wave.scalar_type()));
+  check_wave(wave, form.channels);
+  MMI_CHECK(ShapeError, wave.size(2) > 0, "a waveform of no samples has no codes");
   MMI_CHECK(
       ConfigError,
       codebooks >= 0 && codebooks <= form.codebooks,
@@ -98,10 +93,9 @@ torch::Tensor TokenCodec::decode(const Encoded& encoded) {
   if (encoded.length == 0) {
     return wave;
   }
-  const std::int64_t missing = encoded.length - wave.size(2);
   MMI_CHECK(
       DataError,
-      missing <= 0,
+      encoded.length > 0 && encoded.length <= wave.size(2),
       "{} frames are {} samples, not the {} that they are said to be",
       codes.size(2),
       wave.size(2),

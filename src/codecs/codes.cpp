@@ -28,4 +28,14 @@ void check_codes(const torch::Tensor& codes, std::int64_t levels, std::int64_t s
       size);
 }
 
+void check_wave(const torch::Tensor& wave, std::int64_t channels) {
+  MMI_CHECK(
+      ShapeError,
+      wave.dim() == 3 && wave.size(1) == channels && wave.is_floating_point(),
+      "a waveform for this codec is (B, {}, L) of floats, not {} of {}",
+      channels,
+      wave.sizes().vec(),
+      c10::toString(wave.scalar_type()));
+}
+
 }  // namespace mmi::codecs

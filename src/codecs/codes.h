@@ -10,4 +10,7 @@ namespace mmi::codecs {
 /// [0, `size`).
 void check_codes(const torch::Tensor& codes, std::int64_t levels, std::int64_t size);
 
+/// ShapeError unless `wave` is (B, `channels`, L) of floats.
+void check_wave(const torch::Tensor& wave, std::int64_t channels);
+
 }  // namespace mmi::codecs

@@ -323,6 +323,7 @@ class Dac::Encoding : public EncodeStream {
       : codec_(codec), codebooks_(codebooks), stream_(codec.encoder_->stream()) {}
 
   Encoded push(const torch::Tensor& wave, bool last) override {
+    check_wave(wave, 1);
     length_ += wave.size(2);
     const std::int64_t hop = codec_.config_.hop();
     const std::int64_t missing = last ? (hop - length_ % hop) % hop : 0;

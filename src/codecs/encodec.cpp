@@ -305,6 +305,7 @@ class Encodec::Encoding : public EncodeStream {
   }
 
   Encoded push(const torch::Tensor& wave, bool last) override {
+    check_wave(wave, codec_.config_.channels);
     const std::int64_t length = wave.size(2);
     if (stream_) {
       return {

@@ -253,6 +253,21 @@ TEST(Codec, BadCodesAreNamedWhereverTheyEnter) {
   }
 }
 
+TEST(Codec, BadWavesAreNamedWhereverTheyEnter) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& codec : all_tiny()) {
+    const auto wave = torch::zeros({1, codec->format().channels, 640});
+    for (const auto& wrong : {wave[0], torch::cat({wave, wave, wave}, 1), wave.to(torch::kInt)}) {
+      EXPECT_THROW(codec->encode(wrong), ShapeError) << codec->name() << wrong.sizes();
+      EXPECT_THROW(codec->encode_stream(1)->push(wrong, true), ShapeError) << codec->name();
+    }
+    EXPECT_THROW(codec->encode(wave.narrow(2, 0, 0)), ShapeError) << codec->name();
+    auto encoded = codec->encode(wave);
+    encoded.length = -1;
+    EXPECT_THROW(codec->decode(encoded), DataError) << codec->name();
+  }
+}
+
 /// Before memory is asked for: a file of a few kilobytes could ask for terabytes.
 TEST(Codec, SizesBeyondTheStoredWeightsAreRefused) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "mmi_codec_sizes";
