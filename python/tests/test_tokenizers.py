@@ -579,18 +579,114 @@ def test_sentence_piece(kind: str, tmp_path: Path, parity: Any) -> None:
     assert ours.vocab_size == theirs.vocab_size()
     before = [] if kind == "t5" else [theirs.bos_id()]
     after = [theirs.eos_id()] if kind == "t5" else []
-    for s in STRINGS:
+    special = [token.content for token in ours.added_tokens]
+    # The library takes special tokens in a text for letters.
+    plain = [s for s in STRINGS if not any(token in s for token in special)]
+    assert len(plain) > 3000
+    for s in plain:
         ids = theirs.encode(s)
         assert ours.encode(s) == [*before, *ids, *after]
         assert ours.encode(s, add_special=False) == ids
         assert ours.decode(ids) == theirs.decode(ids), repr(s)
-    parity.equal("tokenizers", "ids, tokenizer.model", 0, len(STRINGS), "sentencepiece")
+    parity.equal("tokenizers", "ids, tokenizer.model", 0, len(plain), "sentencepiece")
     for id_ in range(ours.vocab_size):
         piece = theirs.id_to_piece(id_)
         assert (ours.id_to_token(id_), ours.token_to_id(piece)) == (piece, id_)
     assert ours.token_to_id("not in it") is None
     (tmp_path / "tokenizer_config.json").write_text('{"add_bos_token": false}')
     assert text.load_tokenizer(tmp_path).encode("a piano") == [*theirs.encode("a piano"), *after]
+
+
+def with_special_tokens(tokens: list[str], n: int = 600) -> list[str]:
+    """Texts with special tokens at both ends, in the middle, side by side and before spaces."""
+    rng = random.Random(3)
+    words = [w for w in WORDS if not any(c in w for c in "<▁")]
+    made = ["USER: a ASSISTANT: b</s>USER:", "</s>", "</s></s> x", "a</s>", "</s>a", "a </s>  b"]
+    while len(made) < n:
+        parts = [rng.choice(words)]
+        for _ in range(rng.randint(1, 8)):
+            parts += [rng.choice(["", "", " ", " ", "  ", "\n"])]
+            parts += [rng.choice(tokens) if rng.random() < 0.4 else rng.choice(words)]
+        made.append("".join(parts) + rng.choice(["", " ", rng.choice(tokens)]))
+    return made
+
+
+@pytest.mark.parametrize("legacy", [None, False, True])
+@pytest.mark.parametrize("layout", ["decoder", "added_tokens.json", "model alone"])
+def test_special_tokens_of_sentence_piece(
+    layout: str, legacy: bool | None, tmp_path: Path, parity: Any
+) -> None:
+    from transformers import LlamaTokenizer
+
+    with open(tmp_path / "tokenizer.model", "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=corpus(),
+            model_writer=file,
+            character_coverage=0.995,
+            minloglevel=2,
+            num_threads=1,
+            vocab_size=1500,
+            **SENTENCE_PIECES["llama"],
+        )
+    config: dict[str, Any] = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True}
+    config |= {} if legacy is None else {"legacy": legacy}
+    tokens = ["<s>", "</s>"]
+    if layout == "decoder":
+        flags = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
+        config["added_tokens_decoder"] = {
+            "0": {"content": "<unk>", "special": True, **flags},
+            "1": {"content": "<s>", "special": True, **flags},
+            "2": {"content": "</s>", "special": True, **flags},
+            "1500": {"content": "<pad>", "special": True, **flags},
+            "1501": {"content": "<image>", "special": False, **flags, "rstrip": True},
+            "1502": {"content": "<mask>", "special": True, **flags, "lstrip": True},
+        }
+        tokens += ["<pad>", "<image>", "<mask>"]
+    elif layout == "added_tokens.json":
+        config["pad_token"] = "[PAD]"
+        (tmp_path / layout).write_text('{"[PAD]": 1500, "[X]": 1501}')
+        tokens += ["[PAD]", "[X]"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    theirs = LlamaTokenizer.from_pretrained(tmp_path)
+    ours = text.load_tokenizer(tmp_path)
+    assert ours.vocab_size == len(theirs)
+    assert ours.encode("a</s>b")[2] == ours.token_to_id("</s>") == 2
+    texts = with_special_tokens(tokens)
+    for s in texts:
+        ids = theirs(s)["input_ids"]
+        assert ours.encode(s) == ids, s
+        for skip in (True, False):
+            assert ours.decode(ids, skip) == theirs.decode(ids, skip_special_tokens=skip), (s, skip)
+    parity.equal("tokenizers", "ids with special tokens, tokenizer.model", 0, len(texts))
+
+
+def test_added_tokens_that_cannot_be(tmp_path: Path) -> None:
+    with open(tmp_path / "tokenizer.model", "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a dog barks at two dogs"] * 9),
+            model_writer=file,
+            model_type="bpe",
+            vocab_size=40,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+    for listed, message in (
+        ({"x": {"content": "<pad>"}}, "added_tokens_decoder: x is no id"),
+        ({"2": {"content": "<pad>"}}, "'<pad>' cannot have the id 2"),
+        ({"600": {"content": "</s>"}}, "'</s>' cannot have the id 600"),
+        ({"600": {"content": ""}}, "'' cannot have the id 600"),
+        ({"99999999": {"content": "<pad>"}}, "'<pad>' cannot have the id 99999999"),
+        ({"600": "<pad>"}, "added_tokens_decoder: 600"),
+        ({"600": {}}, "added_tokens_decoder: 600"),
+    ):
+        described = json.dumps({"added_tokens_decoder": listed})
+        (tmp_path / "tokenizer_config.json").write_text(described)
+        with pytest.raises(mmi.DataError, match=message):
+            text.load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer_config.json").unlink()
+    (tmp_path / "added_tokens.json").write_text('{"<pad>": -1}')
+    with pytest.raises(mmi.DataError, match="'<pad>' must have an id"):
+        text.load_tokenizer(tmp_path)
 
 
 def test_errors_name_what_is_wrong(tmp_path: Path) -> None:

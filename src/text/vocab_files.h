@@ -21,7 +21,8 @@ TokenizerPtr load_clip_merges(const std::filesystem::path& file);
 /// BERT's vocab.txt: a token a line.
 TokenizerPtr load_word_pieces(const std::filesystem::path& file);
 
-/// A SentencePiece model; tokenizer_config.json beside it may switch begin and end on and off.
+/// A SentencePiece model; tokenizer_config.json beside it may switch begin and end on and off, add
+/// tokens (as added_tokens.json does) and ask for a space behind each of them (`legacy`).
 TokenizerPtr load_sentence_piece(const std::filesystem::path& file);
 
 }  // namespace mmi::text

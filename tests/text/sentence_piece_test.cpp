@@ -92,6 +92,11 @@ TEST(SentencePiece, EncodesAndDecodes) {
   EXPECT_EQ(tokenizer->encode("low lo"), (Ids{1, 8, 4, 8, 3}));
   EXPECT_EQ(tokenizer->encode("low", false), (Ids{8, 4}));
   EXPECT_EQ(tokenizer->decode(Ids{1, 8, 4, 8, 3, 2}), "low lo");
+  EXPECT_EQ(tokenizer->encode("low</s> lo</s></s>"), (Ids{1, 8, 4, 2, 8, 3, 2, 2}));
+  EXPECT_EQ(tokenizer->encode("</s>low", false), (Ids{2, 8, 4}));
+  const auto keeps = parse(model() + field(3, number(4, 0)));  // white space at the ends
+  EXPECT_EQ(keeps->encode("</s>low</s> low", false), (Ids{2, 4, 2, 8, 4}));
+  EXPECT_EQ(tokenizer->decode(Ids{1, 8, 4, 2, 8, 3, 3, 2}, false), "<s> low</s> lolo</s>");
   EXPECT_EQ(tokenizer->vocab_size(), 9);
   EXPECT_EQ(tokenizer->token_to_id("low"), 4);
   EXPECT_EQ(tokenizer->token_to_id("none"), std::nullopt);
