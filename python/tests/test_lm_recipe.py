@@ -1,9 +1,11 @@
 """Training a language model: the recipe runs, and what it publishes is transformers'."""
 
+import shutil
 from pathlib import Path
 
 import mmi
 import pytest
+import sentencepiece
 import torch
 import transformers
 from mmi.__main__ import main
@@ -47,6 +49,46 @@ def test_published_models_are_those_of_transformers(
     call = ["lm", "generate", str(out), "--prompt", prompt, "max_new_tokens=24", "--quiet"]
     assert main(call) == 0
     assert capfd.readouterr().out.rstrip("\n") == tokenizer.decode(expected[0]).rstrip("\n")
+
+
+def test_any_tokenizer_is_published(
+    trained: mmi.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bytes_ = tmp_path / "bytes"
+    assert main(["lm", "publish", str(trained.path), "--out", str(bytes_), "--quiet"]) == 0
+    vocab = tmp_path / "vocab"
+    vocab.mkdir()
+    shutil.copy(bytes_ / "tokenizer.json", vocab / "my.json")
+    with open(vocab / "llama.model", "wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a dog barks at two dogs"] * 9),
+            model_writer=file,
+            model_type="bpe",
+            vocab_size=40,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+    (vocab / "added_tokens.json").write_text("{}")
+    steps = ("train.max_steps=1", "task.model.vocab=1000")
+    for given, name in (("my.json", "tokenizer.json"), ("llama.model", "tokenizer.model")):
+        file_ = vocab / given
+        options = (*steps, f"task.tokenizer={file_}")
+        run = mmi.train(RECIPE, *SMOKE, *options, runs=tmp_path / "runs")
+        out = tmp_path / given
+        assert main(["lm", "publish", str(run.path), "--out", str(out), "--quiet"]) == 0
+        assert (out / name).read_bytes() == file_.read_bytes()
+        assert (out / "added_tokens.json").exists() == (given == "llama.model")
+        ids = mmi.text.load_tokenizer(file_).encode("two dogs")
+        assert mmi.text.load_tokenizer(out).encode("two dogs") == ids
+    capfd.readouterr()
+    assert main(["lm", "publish", str(run.path), "--out", str(vocab), "--quiet"]) == 2
+    assert "is the folder of the model's tokenizer" in capfd.readouterr().err
+    assert not (vocab / "config.json").exists()
+    assert main(["lm", "publish", str(run.path), "--out", str(bytes_), "--quiet"]) == 2
+    assert "tokenizer.json was there before" in capfd.readouterr().err
+    (vocab / "llama.model").unlink()
+    assert main(["lm", "publish", str(run.path), "--out", str(tmp_path / "no"), "--quiet"]) == 3
+    assert not (tmp_path / "no").exists()
 
 
 def test_texts_of_a_folder(tmp_path: Path) -> None:

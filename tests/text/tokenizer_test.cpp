@@ -229,6 +229,38 @@ TEST_F(TokenizerFiles, VocabAndMerges) {
   EXPECT_ERROR(load_tokenizer(folder_), DataError, "merges.txt");
 }
 
+TEST_F(TokenizerFiles, HaveNamesThatAFolderIsReadBy) {
+  const auto names = [&](const std::string& given) {
+    std::string all;
+    for (const TokenizerFile& found : tokenizer_files(given.empty() ? folder_ : file(given))) {
+      all += found.name + " ";
+    }
+    return all;
+  };
+  for (const char* name :
+       {"my.json",
+        "llama.model",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "merges.txt.gz",
+        "bpe_simple_vocab_16e6.txt",
+        "words.txt"}) {
+    write(name, "x");
+  }
+  write("tokenizer_config.json", "{}");
+  EXPECT_EQ(names("my.json"), "tokenizer.json ");
+  EXPECT_EQ(names("llama.model"), "tokenizer.model tokenizer_config.json ");
+  EXPECT_EQ(names("spiece.model"), "spiece.model tokenizer_config.json ");
+  EXPECT_EQ(names("sentencepiece.bpe.model"), "tokenizer.model tokenizer_config.json ");
+  EXPECT_EQ(names("merges.txt.gz"), "bpe_simple_vocab_16e6.txt.gz ");
+  EXPECT_EQ(names("bpe_simple_vocab_16e6.txt"), "bpe_simple_vocab_16e6.txt ");
+  EXPECT_EQ(names("words.txt"), "vocab.txt tokenizer_config.json ");
+  write("merges.txt", "x");
+  EXPECT_EQ(names("merges.txt"), "vocab.json merges.txt tokenizer_config.json ");
+  EXPECT_EQ(names(""), "spiece.model tokenizer_config.json ");
+  EXPECT_ERROR(tokenizer_files(file("none")), DataError, "does not exist");
+}
+
 TEST_F(TokenizerFiles, OtherFilesAreRefused) {
   EXPECT_ERROR(load_tokenizer(folder_), DataError, "holds no tokenizer that is known here");
   EXPECT_ERROR(load_tokenizer(file("none")), DataError, "does not exist");

@@ -62,8 +62,18 @@ using TokenizerPtr = std::shared_ptr<const Tokenizer>;
 ///   bpe_simple_vocab_16e6.txt[.gz]     CLIP as its authors published it
 ///   vocab.txt                          BERT
 /// `tokenizer_config.json` beside the last four says what they leave open (class, lower case,
-/// begin and end). What a file asks for and we do not know is a `DataError` that names it.
+/// begin and end, added tokens). What a file asks for and we do not know is a `DataError` that
+/// names it.
 MMI_API TokenizerPtr load_tokenizer(const std::filesystem::path& path);
+
+/// A file of a tokenizer, and its name in a folder from which `load_tokenizer` reads the same.
+struct TokenizerFile {
+  std::filesystem::path path;
+  std::string name;
+};
+
+/// What `load_tokenizer(path)` reads, and the configuration that transformers reads besides.
+MMI_API std::vector<TokenizerFile> tokenizer_files(const std::filesystem::path& path);
 
 /// The text of a tokenizer.json; `name` begins every error.
 MMI_API TokenizerPtr parse_tokenizer_json(std::string_view json, const std::string& name);

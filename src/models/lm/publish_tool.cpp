@@ -2,17 +2,22 @@
 
 #include <filesystem>
 #include <memory>
+#include <system_error>
+#include <vector>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/files.h"
 #include "mmi/lm/files.h"
 #include "mmi/models/lm/lm_task.h"
 #include "mmi/task/tool.h"
+#include "mmi/text/tokenizer.h"
 
 namespace mmi::models::lm {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxFile = 256ULL << 20;
 
 struct PublishConfig {
   static const config::Schema& schema() {
@@ -44,33 +49,38 @@ class Publish : public Tool {
         task != nullptr,
         "{} is no training of a language model (task lm/causal)",
         call.inputs[0].string());
+    const std::string own = task->own_tokenizer();
+    std::vector<text::TokenizerFile> files;
+    if (own.empty()) {
+      files = text::tokenizer_files(task->config().tokenizer);
+    }
+    for (const text::TokenizerFile& file : files) {
+      std::error_code absent;  // folders that are not there are not the same
+      MMI_CHECK(
+          ConfigError,
+          !fs::equivalent(call.out, fs::absolute(file.path).parent_path(), absent),
+          "{} is the folder of the model's tokenizer: publish into another",
+          call.out);
+    }
     mmi::lm::save_causal_lm(task->model(), call.out);
     ToolResult result;
     result.files = {
         {call.out / "config.json", "sizes, as transformers reads them"},
         {call.out / "model.safetensors", "weights"}};
-    const std::string own = task->own_tokenizer();
     if (!own.empty()) {
       atomic_write(call.out / "tokenizer.json", own);
       result.files.push_back({call.out / "tokenizer.json", "bytes as tokens"});
-      return result;
     }
-    // What the given tokenizer consists of, by the names that load_tokenizer looks for.
-    const fs::path given = task->config().tokenizer;
-    for (const char* name :
-         {"tokenizer.json",
-          "tokenizer.model",
-          "spiece.model",
-          "vocab.json",
-          "merges.txt",
-          "vocab.txt",
-          "tokenizer_config.json"}) {
-      const fs::path file = fs::is_directory(given) ? given / name : given;
-      if (file.filename() == name && fs::is_regular_file(file)) {
-        fs::copy_file(file, call.out / name, fs::copy_options::overwrite_existing);
-        result.files.push_back({call.out / name, "of the tokenizer"});
-      }
+    for (const text::TokenizerFile& file : files) {
+      atomic_write(call.out / file.name, read_bytes(file.path, kMaxFile));
+      result.files.push_back({call.out / file.name, "of the tokenizer"});
     }
+    const std::string read = text::tokenizer_files(call.out).front().name;
+    MMI_CHECK(
+        ConfigError,
+        files.empty() || read == files.front().name,
+        "{} was there before and would be read instead of the model's tokenizer: remove it",
+        call.out / read);
     return result;
   }
 };
