@@ -323,12 +323,11 @@ std::vector<std::uint8_t> encode_npy(const Array& array) {
   header.resize(total - 11, ' ');
   header += '\n';
   std::vector<std::uint8_t> out(kMagic.begin(), kMagic.end());
-  out.insert(
-      out.end(),
-      {1,
-       0,
-       static_cast<std::uint8_t>(header.size() & 255),
-       static_cast<std::uint8_t>(header.size() >> 8)});
+  out.reserve(total + array.bytes.size());
+  out.push_back(1);  // version 1.0
+  out.push_back(0);
+  out.push_back(static_cast<std::uint8_t>(header.size() & 255));
+  out.push_back(static_cast<std::uint8_t>(header.size() >> 8));
   out.insert(out.end(), header.begin(), header.end());
   out.insert(out.end(), array.bytes.begin(), array.bytes.end());
   return out;
