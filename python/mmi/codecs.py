@@ -44,19 +44,22 @@ class Codec(Model):
         or of all.
 
         ShapeError for a wave of another shape or of no samples, ConfigError for more codebooks than
-        there are or both options at once.
+        there are or both options at once. Without gradients, as tokens have none.
         """
-        return _mmi.codec_encode(self._core, wave, self._count(codebooks, kbps))
+        with torch.no_grad():
+            return _mmi.codec_encode(self._core, wave, self._count(codebooks, kbps))
 
     def decode(self, tokens: Tokens | Tensor) -> Tensor:
         """(B,C,length). Plain codes (B,K,T) do for codecs that do not work in chunks.
 
         ShapeError for codes that are not (B, 1 to K, T) int64 with T > 0, DataError for a code
-        outside of [0, V), a length beyond the frames, or chunks that do not fit the codes.
+        outside of [0, V), a length beyond the frames, or chunks that do not fit the codes. Without
+        gradients: from_latents(embed(codes)) has them.
         """
         if isinstance(tokens, Tensor):
             tokens = Tokens(tokens)
-        return _mmi.codec_decode(self._core, tokens)
+        with torch.no_grad():
+            return _mmi.codec_decode(self._core, tokens)
 
     def encode_pieces(
         self, pieces: Iterable[Tensor], codebooks: int = 0, kbps: float | None = None
@@ -64,13 +67,17 @@ class Codec(Model):
         """A long signal as pieces (B,C,n), in bounded memory: together the whole's tokens."""
         stream = _mmi.codec_encode_stream(self._core, self._count(codebooks, kbps))
         for piece, last in _with_last(pieces):
-            yield stream.push(piece, last)
+            with torch.no_grad():
+                found = stream.push(piece, last)
+            yield found
 
     def decode_pieces(self, pieces: Iterable[Tokens]) -> Iterator[Tensor]:
         """Pieces of tokens → pieces of sound, which may end up to a frame too late."""
         stream = _mmi.codec_decode_stream(self._core)
         for piece, last in _with_last(pieces):
-            yield stream.push(piece, last)
+            with torch.no_grad():
+                found = stream.push(piece, last)
+            yield found
 
     def embed(self, codes: Tensor) -> Tensor:
         """(B,K,T) → (B,D,T): the sum over codebooks that the decoder hears.

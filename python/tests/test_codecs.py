@@ -371,6 +371,8 @@ def test_a_codec_is_a_module(tmp_path: Path) -> None:
     for other in (copy.deepcopy(codec), pickle.loads(pickle.dumps(codec))):
         assert torch.equal(other.encode(wave).codes, codes)
     assert torch.equal(torch.get_rng_state(), drawn)  # copies draw nothing of the caller's
+    assert not codec.decode(codes).requires_grad
+    assert not any(piece.requires_grad for piece in codec.decode_pieces([codec.encode(wave)]))
     loss = (codec.from_latents(codec.latents(wave)) - wave).pow(2).mean()
     loss.backward()
     assert all(p.grad is not None for p in codec.parameters())
