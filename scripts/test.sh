@@ -54,7 +54,12 @@ stage_smoke() {
   $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/runs" --out "$out/results"
   ls -l "$out"/results/3.1.{md,csv,json,svg} "$out"/results/index.html
   # Killed in the middle and run again: the same table as in one go.
-  timeout -s KILL 4 $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/killed" --out "$out/killed" || true
+  $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/killed" --out "$out/killed" &
+  until (($(find "$out/killed/audeo" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) > 2)) || ! kill -0 $!; do
+    sleep 0.05
+  done
+  kill -KILL $!
+  wait $! || true
   test ! -e "$out/killed/3.1.json"
   $mmi table 3.1 --preset smoke --seeds 1 --runs "$out/killed" --out "$out/killed"
   .venv/bin/python - "$out"/{results,killed}/3.1.json <<'PYTHON'
