@@ -6,43 +6,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "mmi/base/errors.h"
 #include "mmi/base/parallel.h"
-
-#define MMI_INLINE __attribute__((always_inline)) inline
+#include "nn/kernels/lanes.h"
 
 namespace mmi::nn {
 namespace {
 
-/// Vectors of N floats; the compiler turns them into what the function they end up in may use.
-/// Written out, as GCC knows no vectors whose size depends on a template's parameter.
-template <int N>
-struct Lanes;
-
-template <>
-struct Lanes<4> {
-  using Float = float __attribute__((vector_size(16)));
-};
-
-template <>
-struct Lanes<8> {
-  using Float = float __attribute__((vector_size(32)));
-};
-
-template <>
-struct Lanes<16> {
-  using Float = float __attribute__((vector_size(64)));
-};
-
-/// From anywhere: rows of a head need not be aligned.
-template <class Float>
-MMI_INLINE void load(const float* from, Float& to) {
-  std::memcpy(&to, from, sizeof(to));
-}
+using kernels::Lanes;
 
 template <int N>
 MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
@@ -53,20 +27,12 @@ MMI_INLINE float dot(const float* a, const float* b, std::int64_t size) {
     for (int u = 0; u < 4; ++u) {
       Float x;
       Float y;
-      load(a + i + u * N, x);
-      load(b + i + u * N, y);
+      Lanes<N>::load(a + i + u * N, x);
+      Lanes<N>::load(b + i + u * N, y);
       sums[u] += x * y;
     }
   }
-  const Float all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  float lanes[N];
-  std::memcpy(lanes, &all, sizeof(lanes));
-  for (int width = N / 2; width > 0; width /= 2) {
-    for (int lane = 0; lane < width; ++lane) {
-      lanes[lane] += lanes[lane + width];
-    }
-  }
-  float sum = lanes[0];
+  float sum = Lanes<N>::sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
   for (; i < size; ++i) {
     sum += a[i] * b[i];
   }
@@ -81,10 +47,10 @@ MMI_INLINE void add_scaled(float* out, const float* row, float weight, std::int6
   for (; i + N <= size; i += N) {
     Float sum;
     Float x;
-    load(out + i, sum);
-    load(row + i, x);
+    Lanes<N>::load(out + i, sum);
+    Lanes<N>::load(row + i, x);
     sum += weight * x;
-    std::memcpy(out + i, &sum, sizeof(sum));
+    Lanes<N>::store(sum, out + i);
   }
   for (; i < size; ++i) {
     out[i] += weight * row[i];
@@ -201,7 +167,7 @@ MMI_INLINE void gelu_all(const float* from, std::int64_t count, float* to) {
 }
 
 /// Compiled for the widest instructions that this processor has.
-struct Kernels {
+struct Compiled {
   void (*attend)(const Head&);
   void (*gelu)(const float*, std::int64_t, float*);
 };
@@ -235,18 +201,18 @@ void gelu_plain(const float* from, std::int64_t count, float* to) {
   gelu_all(from, count, to);
 }
 
-const Kernels& kernels() {
-  static const Kernels widest = [] {
+const Compiled& compiled() {
+  static const Compiled widest = [] {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-      return Kernels{attend_avx512, gelu_avx512};
+      return Compiled{attend_avx512, gelu_avx512};
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      return Kernels{attend_avx2, gelu_avx2};
+      return Compiled{attend_avx2, gelu_avx2};
     }
 #endif
-    return Kernels{attend_plain, gelu_plain};
+    return Compiled{attend_plain, gelu_plain};
   }();
   return widest;
 }
@@ -285,7 +251,7 @@ torch::Tensor attend_one(
     const std::int64_t kv = i % kv_heads;
     const std::int64_t at = b * keys.stride(0) + kv * keys.stride(1) + first * dim;
     const std::int64_t query = (b * heads + kv * group) * dim;
-    kernels().attend(
+    compiled().attend(
         {q_data + query,
          key_data + at,
          value_data + at,
@@ -305,7 +271,7 @@ torch::Tensor gelu(const torch::Tensor& x) {
   const auto from = x.contiguous();
   MMI_ASSERT(from.is_cpu() && from.scalar_type() == torch::kFloat);
   torch::Tensor to = torch::empty_like(from);
-  kernels().gelu(from.const_data_ptr<float>(), from.numel(), to.mutable_data_ptr<float>());
+  compiled().gelu(from.const_data_ptr<float>(), from.numel(), to.mutable_data_ptr<float>());
   return to;
 }
 
